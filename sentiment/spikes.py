@@ -1,0 +1,624 @@
+"""Counts over time in, spikes out: how many posts are usual for this hour, and is this more?
+
+One detector, used in two ways that share all their arithmetic: online, a bucket at a time
+(:class:`Detector`), and over a stored history (:func:`find_spikes`, :func:`find_many`). It watches
+many series at once as rows of numpy arrays; a single series is a panel of one row.
+
+The model of a count is a negative binomial whose mean is *level x rhythm*:
+
+* the level is a discounted mean (gamma-Poisson, half-life three days), so that slow trends are
+  usual;
+* the rhythm is a factor for each hour of the week, shrunk towards hour of day x day of week, and
+  that towards none, by as much as the series has posts to show for it;
+* the dispersion is learned by the method of moments, for each window length of its own, so that
+  posts that come in slow waves widen the longer windows.
+
+A share (negatives among all posts) is an over-dispersed binomial about a discounted mean share.
+
+Windows of several lengths that end now are judged together (the least p-value, times their
+number). A spike opens when that p-value is below the budget of false alarms and passes the
+procedure of Benjamini and Hochberg (1995) over all the series judged at this tick. Counts are
+clipped before they teach the baseline, and those within a spike do not teach it at all, until it
+has lasted so long that it is the new usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment.anomaly import Scored, score_series
+from sentiment.errors import SentimentError
+from sentiment.tails import Array, negative_binomial_tail, share_tail
+
+__all__ = [
+    "DEFAULT",
+    "KINDS",
+    "Bucket",
+    "Detector",
+    "Finding",
+    "Judgement",
+    "Scored",
+    "Settings",
+    "State",
+    "find_in_arrays",
+    "find_many",
+    "find_spikes",
+    "score_series",
+]
+
+KINDS = ("volume", "negative", "negative share", "positive")
+WEEK = 168  # hours
+_YEAR = 365.25 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Posts counted from ``start`` (epoch seconds). None is "not known": a gap in the coverage.
+
+    ``exposure`` is the number of all posts, for questions about a share.
+    """
+
+    start: int
+    count: int | None
+    exposure: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A stretch of time above the usual, in epoch seconds; ``end`` is None while it lasts.
+
+    ``expected`` and ``observed`` are posts from start to end; ``p_value`` is the least seen, for
+    one tick of one series; ``severity`` is how many times the usual it is at least (the 95 % lower
+    bound); ``found`` is the bucket at whose end it could first be told.
+    """
+
+    start: int
+    peak: int
+    end: int | None
+    expected: float
+    observed: float
+    p_value: float
+    severity: float
+    kind: str
+    found: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the detector goes by; docs/measures.md says what each costs and brings."""
+
+    windows: tuple[int, ...] = (1, 2, 6)  # buckets
+    alarms_per_year: float = 0.25  # false alarms allowed a series, before the control over all
+    discovery_rate: float = 0.05  # share of false ones among those found at one tick
+    minimum: int = 5  # posts in the window
+    minimum_exposure: int = 10  # posts of any kind in the window, for a share
+    warmup_hours: float = 96.0  # observed since the first post
+    warmup_posts: int = 20
+    level_half_life_hours: float = 72.0
+    rhythm_half_life_days: float = 28.0
+    release: float = 0.02  # a bucket less surprising than this is calm
+    calm_hours: float = 6.0  # so long calm ends a spike; nearer spikes are one
+    new_usual_hours: float = 72.0  # a spike as long as this starts to teach the baseline
+    dispersion: float = 0.15  # believed before anything is seen
+    share_dispersion: float = 0.02
+
+
+DEFAULT = Settings()
+
+
+@dataclass(frozen=True)
+class State:
+    """What a panel of S series has learned. Arrays only, so that it can be kept as bytes."""
+
+    last: NDArray[np.int64]  # () start of the last bucket; -1 before the first
+    sums: Array  # (S, 168) posts by hour of the week, discounted
+    visits: Array  # (S, 168) buckets by hour of the week, discounted alike
+    rhythm: Array  # (S, 168) factor of the hour; mean 1
+    hits: Array  # (S,) posts, discounted: the numerator of the level
+    base: Array  # (S,) rhythm (or exposure) summed over the same buckets: its denominator
+    excess: Array  # (S, W) squared error beyond Poisson, a window length a column
+    weight: Array  # (S, W) what it is divided by
+    seen: Array  # (S,) buckets observed since the first post
+    posts: Array  # (S,) posts since the first
+    recent: Array  # (S, K) counts of the last K buckets, newest last; NaN is a gap
+    usual: Array  # (S, K) what was expected of them
+    total: Array  # (S, K) their exposure
+    open: NDArray[np.bool_]  # (S,) in a spike
+    calm: Array  # (S,) calm buckets in a row while in a spike
+    lasted: Array  # (S,) buckets since the spike opened
+
+    def to_bytes(self) -> bytes:
+        """The state as an uncompressed npz archive without pickles."""
+        out = BytesIO()
+        np.savez(out, **{f.name: getattr(self, f.name) for f in fields(self)})
+        return out.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> State:
+        """Read what :meth:`to_bytes` wrote."""
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as archive:
+                return cls(**{f.name: archive[f.name] for f in fields(cls)})
+        except (ValueError, KeyError, OSError) as error:
+            raise SentimentError(
+                "the stored detector state cannot be read; delete it and let the detector learn"
+                f" again from the stored counts ({error})"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One tick of a panel of S series; NaN where nothing can be said (warming up, or a gap)."""
+
+    expected: Array  # (S,) posts expected in this bucket
+    p_value: Array  # (S,) of the most surprising window, corrected for their number
+    single: Array  # (S,) of this bucket alone
+    window: NDArray[np.int64]  # (S,) the window's length in buckets
+    severity: Array  # (S,)
+    spike: NDArray[np.bool_]  # (S,) surprising enough to open a spike
+
+
+class Detector:
+    """Judges panels of series. Holds settings only: state is handed in and a new one handed out."""
+
+    def __init__(
+        self, bucket_seconds: int, kind: str = "volume", settings: Settings = DEFAULT
+    ) -> None:
+        if kind not in KINDS:
+            raise SentimentError(
+                f"no kind of spike is called {kind!r}; there are {', '.join(KINDS)}"
+            )
+        if bucket_seconds <= 0:
+            raise SentimentError(f"a bucket of {bucket_seconds} seconds cannot be counted in")
+        self.bucket_seconds = bucket_seconds
+        self.kind = kind
+        self.settings = settings
+        self.share = kind.endswith("share")
+        self._depth = max(settings.windows)
+        self._threshold = settings.alarms_per_year * bucket_seconds / _YEAR
+
+    def start(self, series: int = 1) -> State:
+        """A state that has seen nothing, for this many series."""
+        windows = len(self.settings.windows)
+        prior = self.settings.share_dispersion if self.share else self.settings.dispersion
+        weight = np.full((series, windows), 20.0)
+        blank = np.full((series, self._depth), np.nan)
+        zero = np.zeros(series)
+        return State(
+            last=np.array(-1),
+            sums=np.zeros((series, WEEK)),
+            visits=np.zeros((series, WEEK)),
+            rhythm=np.ones((series, WEEK)),
+            hits=zero + 0.5,
+            base=zero + (1.0 if self.share else 0.0),
+            excess=prior * weight,
+            weight=weight,
+            seen=zero,
+            posts=zero,
+            recent=blank,
+            usual=blank,
+            total=blank,
+            open=zero.astype(bool),
+            calm=zero,
+            lasted=zero,
+        )
+
+    # -- one series, as the shortest way in -------------------------------------------------------
+
+    def score(self, state: State, bucket: Bucket) -> Judgement:
+        """Judge the next bucket of a single series. Nothing is changed."""
+        return self.judge(state, bucket.start, *_columns([bucket]))
+
+    def update(self, state: State, bucket: Bucket) -> State:
+        """The state after this bucket of a single series."""
+        return self.learn(state, bucket.start, *_columns([bucket]))
+
+    # -- panels -----------------------------------------------------------------------------------
+
+    def judge(self, state: State, start: int, counts: Array, exposure: Array) -> Judgement:
+        """Judge one bucket of S series: ``counts`` and ``exposure`` are (S,), NaN for a gap."""
+        state = self._arrive(state, start)
+        expected = self._expected(state, start, exposure)
+        recent = _push(state.recent, counts)
+        usual = _push(state.usual, expected)
+        total = _push(state.total, exposure)
+        lengths = self.settings.windows
+        p_values = np.full((len(counts), len(lengths)), np.nan)
+        severity = np.full_like(p_values, np.nan)
+        for column, length in enumerate(lengths):
+            y, mu, n = (x[:, -length:].sum(axis=1) for x in (recent, usual, total))
+            alpha = self._dispersion(state, column)
+            p_values[:, column] = self._tail(y, mu, n, alpha)
+            severity[:, column] = _severity(y, mu, alpha)
+        speaks = (
+            np.isfinite(counts)
+            & (state.seen * self.bucket_seconds >= self.settings.warmup_hours * 3600)
+            & (state.posts >= self.settings.warmup_posts)
+        )
+        p_values[~speaks] = np.nan
+        filled = np.where(np.isnan(p_values), 2.0, p_values)
+        best = filled.argmin(axis=1)
+        rows = np.arange(len(counts))
+        least = np.minimum(filled[rows, best] * len(lengths), 1.0)
+        least = np.where(speaks & (filled[rows, best] <= 1), least, np.nan)
+        return Judgement(
+            expected=np.where(speaks, expected, np.nan),
+            p_value=least,
+            single=p_values[:, lengths.index(min(lengths))],
+            window=np.asarray(lengths)[best],
+            severity=np.where(np.isnan(least), np.nan, severity[rows, best]),
+            spike=self._discoveries(least),
+        )
+
+    def learn(self, state: State, start: int, counts: Array, exposure: Array) -> State:
+        """The state after this bucket. Judges it first, to know what must not be learned."""
+        return self.step(state, start, counts, exposure)[1]
+
+    def step(
+        self, state: State, start: int, counts: Array, exposure: Array
+    ) -> tuple[Judgement, State]:
+        """Judge and learn in one pass: :meth:`judge` and :meth:`learn` for the price of one."""
+        state = self._arrive(state, start)
+        verdict = self.judge(state, start, counts, exposure)
+        expected = self._expected(state, start, exposure)
+        state = self._follow(state, verdict, counts)
+        state = self._teach(state, start, counts, exposure, expected)
+        return verdict, replace(
+            state,
+            last=np.array(start),
+            recent=_push(state.recent, counts),
+            usual=_push(state.usual, expected),
+            total=_push(state.total, exposure),
+        )
+
+    # -- the parts --------------------------------------------------------------------------------
+
+    def _arrive(self, state: State, start: int) -> State:
+        """Account for the time since the last bucket: forget a little, and see the gap if any."""
+        last = int(state.last)
+        if last < 0 or start == last:
+            return state
+        if start < last:
+            raise SentimentError(f"bucket {start} comes after {last}: buckets must be in order")
+        steps = (start - last) / self.bucket_seconds
+        if steps > 1:  # buckets were not even handed in: the same as a gap
+            blank = np.full_like(state.recent, np.nan)
+            state = replace(state, recent=blank, usual=blank, total=blank)
+        hours = (start - last) / 3600
+        keep = 0.5 ** (hours / self.settings.level_half_life_hours)
+        state = replace(
+            state,
+            hits=0.5 + (state.hits - 0.5) * keep,
+            base=state.base * keep,
+            last=np.array(start),
+        )
+        if start // 86400 != last // 86400:
+            state = self._daily(state, (start // 86400) - (last // 86400))
+        return state
+
+    def _daily(self, state: State, days: int) -> State:
+        keep = 0.5 ** (days / self.settings.rhythm_half_life_days)
+        memory = 0.5 ** (days / 14.0)
+        prior = self.settings.share_dispersion if self.share else self.settings.dispersion
+        sums, visits = state.sums * keep, state.visits * keep
+        floor = 20.0
+        return replace(
+            state,
+            sums=sums,
+            visits=visits,
+            rhythm=state.rhythm
+            if self.share
+            else _rhythm(sums, visits, state.rhythm, self._dispersion(state, 0)),
+            excess=prior * floor + (state.excess - prior * floor) * memory,
+            weight=floor + (state.weight - floor) * memory,
+        )
+
+    def _expected(self, state: State, start: int, exposure: Array) -> Array:
+        level = state.hits / np.maximum(state.base, 1e-9)
+        if self.share:
+            return np.asarray(np.minimum(level, 1.0) * exposure)
+        return np.asarray(level * state.rhythm[:, _slot(start)])
+
+    def _dispersion(self, state: State, column: int) -> Array:
+        learned = np.maximum(state.excess[:, column] / state.weight[:, column], 1e-4)
+        # What is not yet known of the level widens the prediction as a gamma posterior does.
+        unsure = 1 / (1 + (state.base if self.share else state.hits))
+        return np.asarray(learned + unsure)
+
+    def _tail(self, y: Array, mu: Array, n: Array, alpha: Array) -> Array:
+        out = np.full(len(y), np.nan)
+        valid = np.isfinite(y) & np.isfinite(mu) & (np.isfinite(n) if self.share else True)
+        out[valid] = 1.0
+        # Only what is above the usual and not tiny is worth the price of a tail.
+        look = valid & (y > mu) & (y >= self.settings.minimum)
+        if self.share:
+            look &= n >= self.settings.minimum_exposure
+            share = np.clip(mu / np.maximum(n, 1), 1e-6, 1 - 1e-6)
+            out[look] = share_tail(y[look], n[look], share[look], alpha[look])
+        else:
+            out[look] = negative_binomial_tail(y[look], mu[look], alpha[look])
+        return out
+
+    def _discoveries(self, p_values: Array) -> NDArray[np.bool_]:
+        """Benjamini and Hochberg over the series that speak, within the budget of each."""
+        speaking = np.sort(p_values[np.isfinite(p_values)])
+        if not len(speaking):
+            return np.zeros(len(p_values), dtype=bool)
+        line = self.settings.discovery_rate * np.arange(1, len(speaking) + 1) / len(speaking)
+        below = np.nonzero(speaking <= line)[0]
+        cut = speaking[below[-1]] if len(below) else -1.0
+        with np.errstate(invalid="ignore"):
+            return np.asarray(p_values <= min(cut, self._threshold))
+
+    def _follow(self, state: State, verdict: Judgement, counts: Array) -> State:
+        """Open, keep and close spikes."""
+        with np.errstate(invalid="ignore"):
+            is_calm = verdict.single > self.settings.release
+        calm = np.where(state.open & is_calm, state.calm + 1, 0.0)
+        limit = self.settings.calm_hours * 3600 / self.bucket_seconds
+        closing = state.open & (calm >= max(limit, 1)) & ~verdict.spike
+        unknown = state.open & ~np.isfinite(counts)
+        is_open = (state.open & ~closing & ~unknown) | verdict.spike
+        return replace(
+            state,
+            open=is_open,
+            calm=np.where(is_open, calm, 0.0),
+            lasted=np.where(is_open, state.lasted + 1, 0.0),
+        )
+
+    def _teach(
+        self, state: State, start: int, counts: Array, exposure: Array, expected: Array
+    ) -> State:
+        """Let the bucket teach level, rhythm and dispersion, where it may."""
+        settings = self.settings
+        begun = (state.posts > 0) | (np.nan_to_num(counts) > 0)
+        usable = np.isfinite(counts) & begun & (np.isfinite(exposure) | (not self.share))
+        long = state.lasted * self.bucket_seconds > settings.new_usual_hours * 3600
+        ready = state.seen * self.bucket_seconds >= settings.warmup_hours * 3600
+        learns = usable & (~state.open | long | ~ready)
+        alpha = self._dispersion(state, 0)
+        deviation = np.sqrt(expected + alpha * expected**2)
+        cap = np.where(ready & ~long, expected + 3 * deviation + 1, np.inf)
+        y = np.where(learns, np.minimum(np.nan_to_num(counts), cap), 0.0)
+        slot = _slot(start)
+        unit = exposure if self.share else state.rhythm[:, slot]
+        # A bucket of a large over-dispersed series tells no more of its level than 1/alpha posts.
+        trust = 1 / (1 + self._dispersion_only(state) * np.nan_to_num(expected))
+        sums, visits = state.sums, state.visits
+        if not self.share:
+            sums, visits = sums.copy(), visits.copy()
+            sums[:, slot] += y
+            visits[:, slot] += learns
+        excess, weight = self._errors(state, counts, expected, exposure, learns & ready)
+        return replace(
+            state,
+            hits=state.hits + y * trust,
+            base=state.base + np.where(learns, np.nan_to_num(unit) * trust, 0.0),
+            sums=sums,
+            visits=visits,
+            excess=excess,
+            weight=weight,
+            seen=state.seen + usable,
+            posts=state.posts + np.where(usable, np.nan_to_num(counts), 0.0),
+        )
+
+    def _dispersion_only(self, state: State) -> Array:
+        return np.asarray(np.maximum(state.excess[:, 0] / state.weight[:, 0], 0.0))
+
+    def _errors(
+        self,
+        state: State,
+        counts: Array,
+        expected: Array,
+        exposure: Array,
+        learns: NDArray[np.bool_],
+    ) -> tuple[Array, Array]:
+        """Method of moments: what the squared errors are beyond those of independent posts."""
+        recent, usual, total = (
+            _push(state.recent, counts),
+            _push(state.usual, expected),
+            _push(state.total, exposure),
+        )
+        excess, weight = state.excess.copy(), state.weight.copy()
+        for column, length in enumerate(self.settings.windows):
+            y, mu, n = (x[:, -length:].sum(axis=1) for x in (recent, usual, total))
+            use = learns & np.isfinite(y) & np.isfinite(mu)
+            if self.share:
+                use &= np.isfinite(n) & (n >= 2)
+                p = np.clip(mu / np.maximum(n, 1), 1e-3, 1 - 1e-3)
+                noise, scale = n * p * (1 - p), np.maximum(n - 1, 0)
+            else:
+                noise, scale = mu, mu
+            alpha = self._dispersion(state, column)
+            reach = np.sqrt(noise * (1 + scale * alpha))
+            error = np.clip(y - mu, -4 * reach, 4 * reach) ** 2
+            # Each term estimates the dispersion with variance ~ (1/scale + alpha)^2: weigh by that.
+            worth = (1 / (1 / np.maximum(scale, 1e-9) + 0.1)) ** 2 / 100
+            estimate = (error / np.maximum(noise, 1e-9) - 1) / np.maximum(scale, 1e-9)
+            excess[:, column] += np.where(use, worth * estimate, 0.0)
+            weight[:, column] += np.where(use, worth, 0.0)
+        return excess, weight
+
+
+def _slot(start: int) -> int:
+    """Hour of the week in UTC (hour 0 is Thursday 00:00, where 1970 began)."""
+    return (start // 3600) % WEEK
+
+
+def _push(history: Array, newest: Array) -> Array:
+    return np.concatenate([history[:, 1:], newest[:, None]], axis=1)
+
+
+def _columns(buckets: Sequence[Bucket]) -> tuple[Array, Array]:
+    counts = np.array([np.nan if b.count is None else b.count for b in buckets], dtype=float)
+    total = np.array([np.nan if b.exposure is None else b.exposure for b in buckets], dtype=float)
+    return counts, total
+
+
+def _rhythm(sums: Array, visits: Array, before: Array, dispersion: Array) -> Array:
+    """Factors by hour of the week, shrunk twice: to hour x day, and those to 1. Mean about 1."""
+    level = sums.sum(axis=1) / np.maximum((visits * before).sum(axis=1), 1e-9)
+    expected = visits * level[:, None]
+    # Over-dispersed buckets count for less, as many independent posts as they are worth.
+    worth = 1 / (1 + dispersion[:, None] * level[:, None] * before)
+    week_sums = (sums * worth).reshape(-1, 7, 24)
+    week_expected = (expected * worth).reshape(-1, 7, 24)
+    hour = (3 + week_sums.sum(axis=1)) / (3 + week_expected.sum(axis=1))
+    explained = week_expected * hour[:, None, :]
+    day = (20 + week_sums.sum(axis=2)) / (20 + explained.sum(axis=2))
+    explained = explained * day[:, :, None]
+    cell = (15 + week_sums) / (15 + explained)
+    rhythm = (hour[:, None, :] * day[:, :, None] * cell).reshape(-1, WEEK)
+    return np.asarray(rhythm / rhythm.mean(axis=1, keepdims=True))
+
+
+def _severity(y: Array, mu: Array, alpha: Array) -> Array:
+    """Times the usual that this is at least: the ratio's 95 % lower bound, taken as log-normal."""
+    ratio = (y + 0.5) / (mu + 0.5)
+    width = 1.645 * np.sqrt(1 / np.maximum(y + 0.5, 0.5) + alpha)
+    return np.asarray(np.clip(ratio * np.exp(-width), 0.0, 1000.0))
+
+
+# -- over a history -------------------------------------------------------------------------------
+
+
+@dataclass
+class _Open:
+    """A spike being followed through a history."""
+
+    start: int
+    found: int
+    peak: int = 0
+    peak_excess: float = -np.inf
+    end: int = 0
+    expected: float = 0.0
+    observed: float = 0.0
+    p_value: float = 1.0
+    severity: float = 0.0
+    pending: tuple[float, float] = (0.0, 0.0)  # seen since the last bucket above the usual
+
+
+def find_spikes(
+    buckets: Sequence[Bucket],
+    *,
+    bucket_seconds: int,
+    kind: str = "volume",
+    settings: Settings = DEFAULT,
+) -> list[Finding]:
+    """All spikes of one series, in order of time. See :func:`find_many`."""
+    found = find_many({0: buckets}, bucket_seconds=bucket_seconds, kind=kind, settings=settings)
+    return found[0]
+
+
+def find_many(
+    series: Mapping[Hashable, Sequence[Bucket]],
+    *,
+    bucket_seconds: int,
+    kind: str = "volume",
+    settings: Settings = DEFAULT,
+) -> dict[Hashable, list[Finding]]:
+    """Spikes of many series over their history, with false discoveries controlled over all of them.
+
+    Buckets need not be in order; a bucket that a series lacks between the first and the last of all
+    is a gap for it. Starts must lie on multiples of ``bucket_seconds`` from one another.
+    """
+    if not series or not any(series.values()):
+        return {key: [] for key in series}
+    keys = list(series)
+    first = min(b.start for buckets in series.values() for b in buckets)
+    last = max(b.start for buckets in series.values() for b in buckets)
+    ticks = (last - first) // bucket_seconds + 1
+    counts = np.full((ticks, len(keys)), np.nan)
+    exposure = np.full((ticks, len(keys)), np.nan)
+    for row, key in enumerate(keys):
+        for bucket in series[key]:
+            tick, rest = divmod(bucket.start - first, bucket_seconds)
+            if rest:
+                raise SentimentError(
+                    f"series {key!r} has a bucket at {bucket.start}, which is not a whole number of"
+                    f" {bucket_seconds} s buckets after {first}"
+                )
+            if bucket.count is not None:
+                counts[tick, row] = bucket.count
+            if bucket.exposure is not None:
+                exposure[tick, row] = bucket.exposure
+    detector = Detector(bucket_seconds, kind, settings)
+    found = find_in_arrays(detector, first, counts, exposure)
+    return dict(zip(keys, found, strict=True))
+
+
+def find_in_arrays(
+    detector: Detector, first: int, counts: Array, exposure: Array | None = None
+) -> list[list[Finding]]:
+    """As :func:`find_many`, of arrays of shape (ticks, S); NaN is a gap."""
+    ticks, series = counts.shape
+    if exposure is None:
+        exposure = np.full_like(counts, np.nan)
+    state = detector.start(series)
+    following: dict[int, _Open] = {}
+    found: list[list[Finding]] = [[] for _ in range(series)]
+    expected = np.full_like(counts, np.nan)
+    for tick in range(ticks):
+        now = first + tick * detector.bucket_seconds
+        verdict, state = detector.step(state, now, counts[tick], exposure[tick])
+        expected[tick] = state.usual[:, -1]
+        for row in set(following) - set(np.nonzero(state.open)[0].tolist()):
+            found[row].append(_finding(following.pop(row), detector.kind, closed=True))
+        for row in np.nonzero(state.open)[0].tolist():
+            if row not in following:
+                begin = tick - int(verdict.window[row]) + 1
+                while begin < tick and counts[begin, row] <= expected[begin, row]:
+                    begin += 1
+                following[row] = _Open(first + begin * detector.bucket_seconds, found=now)
+                for earlier in range(begin, tick):
+                    at = first + earlier * detector.bucket_seconds
+                    _extend(
+                        following[row],
+                        at,
+                        counts[earlier, row],
+                        expected[earlier, row],
+                        True,
+                        detector,
+                    )
+            above = bool(verdict.spike[row] or verdict.single[row] <= detector.settings.release)
+            _extend(following[row], now, counts[tick, row], expected[tick, row], above, detector)
+            if verdict.spike[row]:
+                following[row].p_value = min(following[row].p_value, float(verdict.p_value[row]))
+                following[row].severity = max(following[row].severity, float(verdict.severity[row]))
+    for row, spike in following.items():
+        found[row].append(_finding(spike, detector.kind, closed=False))
+    return found
+
+
+def _extend(
+    spike: _Open, start: int, count: float, expected: float, above: bool, detector: Detector
+) -> None:
+    waiting = (spike.pending[0] + count, spike.pending[1] + expected)
+    if not above:
+        spike.pending = waiting  # belongs to the spike only if it rises again
+        return
+    spike.observed += waiting[0]
+    spike.expected += waiting[1]
+    spike.pending = (0.0, 0.0)
+    spike.end = start + detector.bucket_seconds
+    if count - expected > spike.peak_excess:
+        spike.peak_excess, spike.peak = count - expected, start
+
+
+def _finding(spike: _Open, kind: str, *, closed: bool) -> Finding:
+    return Finding(
+        start=spike.start,
+        peak=spike.peak,
+        end=spike.end if closed else None,
+        expected=float(spike.expected),
+        observed=float(spike.observed),
+        p_value=spike.p_value,
+        severity=spike.severity,
+        kind=kind,
+        found=spike.found,
+    )
