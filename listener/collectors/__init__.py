@@ -79,7 +79,12 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: the posts on it, and the cursor that resumes after it. ``complete`` ends a walk."""
+    """One page: the posts on it, and the cursor that resumes after it. ``complete`` ends a walk.
+
+    ``threads_read``: the posts come with the replies of their conversations, as far as the source
+    goes, so that "nobody answered" can be said of them; otherwise their threads stay unknown until
+    something reads them.
+    """
 
     posts: Sequence[Post]
     cursor: Cursor
@@ -87,6 +92,7 @@ class Page:
     rejected: Sequence[Reject] = ()
     deleted: Sequence[Deletion] = ()
     complete: bool = False
+    threads_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

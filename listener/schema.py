@@ -1,0 +1,171 @@
+"""The tables, as named migrations: each is applied once, in order, inside a transaction.
+
+A migration that has landed is never edited; a change is a new function below the last. Times are
+whole epoch seconds (UTC). NULL means "not known" or "not done yet"; in ``counts``, whose key cannot
+hold NULL, the empty string stands for unknown.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("groundswell")
+
+
+def _run(db: Database, script: str) -> None:
+    # executescript would commit the migration's transaction half way; one statement at a time does not.
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@migrations()
+def m001_posts(db: Database) -> None:
+    """What was collected: posts, their payloads, where each source stands, what it answered."""
+    _run(
+        db,
+        """
+        CREATE TABLE posts (
+            key TEXT PRIMARY KEY, platform TEXT NOT NULL, native_id TEXT NOT NULL,
+            source TEXT NOT NULL, text TEXT NOT NULL, created_at INTEGER NOT NULL,
+            seen_at INTEGER NOT NULL, author_id TEXT, author_handle TEXT, author_name TEXT,
+            followers INTEGER, profile_location TEXT, time_zone TEXT, url TEXT, thread TEXT,
+            reply_to TEXT, repost_of TEXT, language_tag TEXT, country_tag TEXT, place_name TEXT,
+            lat REAL, lon REAL, likes INTEGER, replies INTEGER, reposts INTEGER, views INTEGER,
+            links TEXT, edited_at INTEGER, deleted_at INTEGER, from_brand TEXT,
+            group_key TEXT, demo INTEGER NOT NULL DEFAULT 0, digest BLOB NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX posts_thread ON posts (thread, created_at);
+        CREATE INDEX posts_author ON posts (platform, author_id) WHERE author_id IS NOT NULL;
+        CREATE INDEX posts_from_brand ON posts (from_brand, created_at)
+            WHERE from_brand IS NOT NULL;
+        CREATE TABLE payloads (
+            key TEXT PRIMARY KEY, payload TEXT NOT NULL, stored_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE threads (
+            thread TEXT PRIMARY KEY, read_at INTEGER, touched INTEGER NOT NULL DEFAULT 1
+        ) WITHOUT ROWID;
+        CREATE INDEX threads_touched ON threads (thread) WHERE touched = 1;
+        CREATE TABLE cursors (
+            source TEXT NOT NULL, query TEXT NOT NULL, cursor TEXT NOT NULL,
+            updated_at INTEGER NOT NULL, PRIMARY KEY (source, query)
+        ) WITHOUT ROWID;
+        CREATE TABLE coverage (
+            id INTEGER PRIMARY KEY, at INTEGER NOT NULL, source TEXT NOT NULL, platform TEXT NOT NULL,
+            query TEXT NOT NULL, window_start INTEGER, window_end INTEGER, asked INTEGER,
+            returned INTEGER NOT NULL, new INTEGER NOT NULL, updated INTEGER NOT NULL,
+            matched INTEGER NOT NULL, rejected INTEGER NOT NULL, truncated INTEGER NOT NULL,
+            limited INTEGER NOT NULL, failed TEXT, requests INTEGER NOT NULL,
+            cost_usd REAL NOT NULL, lag_seconds INTEGER
+        );
+        CREATE INDEX coverage_source ON coverage (source, at);
+        CREATE TABLE rejects (
+            id INTEGER PRIMARY KEY, at INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL,
+            place TEXT NOT NULL, payload TEXT NOT NULL
+        );
+        CREATE TABLE health (
+            source TEXT PRIMARY KEY, platform TEXT NOT NULL, last_ok_at INTEGER,
+            last_error_at INTEGER, last_error TEXT, failures INTEGER NOT NULL DEFAULT 0,
+            open_until INTEGER
+        ) WITHOUT ROWID;
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m002_mentions(db: Database) -> None:
+    """A post × a brand it names, with today's judgement beside it; every score by model version."""
+    _run(
+        db,
+        """
+        CREATE TABLE mentions (
+            key TEXT NOT NULL, brand TEXT NOT NULL, platform TEXT NOT NULL,
+            created_at INTEGER NOT NULL, hour INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+            keyword TEXT NOT NULL, variant TEXT NOT NULL, kind TEXT NOT NULL,
+            span_start INTEGER NOT NULL, span_end INTEGER NOT NULL, match_score REAL NOT NULL,
+            rules TEXT NOT NULL, copy INTEGER NOT NULL DEFAULT 0, wrong INTEGER NOT NULL DEFAULT 0,
+            demo INTEGER NOT NULL DEFAULT 0,
+            country TEXT, region TEXT, basis TEXT, place_confidence REAL,
+            language TEXT, label TEXT, negative REAL, neutral REAL, positive REAL, confidence REAL,
+            override TEXT, intent TEXT, model TEXT, judged_at INTEGER,
+            PRIMARY KEY (key, brand)
+        ) WITHOUT ROWID;
+        CREATE INDEX mentions_brand ON mentions (brand, created_at);
+        CREATE INDEX mentions_hour ON mentions (hour);
+        CREATE INDEX mentions_unplaced ON mentions (created_at) WHERE basis IS NULL;
+        CREATE INDEX mentions_unjudged ON mentions (created_at) WHERE judged_at IS NULL;
+        CREATE INDEX mentions_variant ON mentions (brand, variant);
+        CREATE TABLE scores (
+            key TEXT NOT NULL, brand TEXT NOT NULL, model TEXT NOT NULL, label TEXT NOT NULL,
+            negative REAL NOT NULL, neutral REAL NOT NULL, positive REAL NOT NULL,
+            confidence REAL NOT NULL, language TEXT, intent TEXT, rule TEXT,
+            judged_at INTEGER NOT NULL, PRIMARY KEY (key, brand, model)
+        ) WITHOUT ROWID;
+        CREATE TABLE corrections (
+            key TEXT NOT NULL, brand TEXT NOT NULL, label TEXT NOT NULL, by TEXT NOT NULL,
+            at INTEGER NOT NULL, PRIMARY KEY (key, brand)
+        ) WITHOUT ROWID;
+        CREATE TABLE suspended (
+            brand TEXT NOT NULL, variant TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (brand, variant)
+        ) WITHOUT ROWID;
+        CREATE TABLE touched_hours (hour INTEGER PRIMARY KEY);
+        CREATE TABLE counts (
+            hour INTEGER NOT NULL, brand TEXT NOT NULL, platform TEXT NOT NULL,
+            country TEXT NOT NULL, region TEXT NOT NULL, language TEXT NOT NULL,
+            label TEXT NOT NULL, posts INTEGER NOT NULL, copies INTEGER NOT NULL,
+            PRIMARY KEY (hour, brand, platform, country, region, language, label)
+        ) WITHOUT ROWID;
+        CREATE INDEX counts_brand ON counts (brand, hour)
+        """,
+    )
+
+
+@migrations()
+def m003_response(db: Database) -> None:
+    """Spikes with their evidence, alerts on their way, cases and what happened to them."""
+    _run(
+        db,
+        """
+        CREATE TABLE spikes (
+            id INTEGER PRIMARY KEY, brand TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL,
+            start INTEGER NOT NULL, peak INTEGER NOT NULL, end INTEGER, expected REAL NOT NULL,
+            observed REAL NOT NULL, p_value REAL NOT NULL, severity REAL NOT NULL,
+            found_at INTEGER NOT NULL, UNIQUE (brand, region, kind, start)
+        );
+        CREATE TABLE spike_posts (
+            spike_id INTEGER NOT NULL REFERENCES spikes (id) ON DELETE CASCADE, key TEXT NOT NULL,
+            PRIMARY KEY (spike_id, key)
+        ) WITHOUT ROWID;
+        CREATE TABLE alerts (
+            id INTEGER PRIMARY KEY, subject TEXT NOT NULL, channel TEXT NOT NULL,
+            spike_id INTEGER REFERENCES spikes (id), rule TEXT NOT NULL DEFAULT '',
+            state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_try INTEGER,
+            created_at INTEGER NOT NULL, sent_at INTEGER, detail TEXT, title TEXT NOT NULL,
+            body TEXT NOT NULL, verdict TEXT, UNIQUE (subject, channel)
+        );
+        CREATE INDEX alerts_waiting ON alerts (next_try) WHERE sent_at IS NULL;
+        CREATE TABLE cases (
+            key TEXT NOT NULL, brand TEXT NOT NULL, platform TEXT NOT NULL, thread TEXT NOT NULL,
+            state TEXT NOT NULL, thread_state TEXT NOT NULL, published_at INTEGER NOT NULL,
+            collected_at INTEGER NOT NULL, due_at INTEGER, owner TEXT, answered_key TEXT,
+            answered_at INTEGER, opening INTEGER NOT NULL DEFAULT 0, updated_at INTEGER NOT NULL,
+            PRIMARY KEY (key, brand)
+        ) WITHOUT ROWID;
+        CREATE INDEX cases_due ON cases (brand, due_at) WHERE thread_state <> 'answered';
+        CREATE INDEX cases_published ON cases (published_at);
+        CREATE TABLE case_events (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL, brand TEXT NOT NULL, at INTEGER NOT NULL,
+            by TEXT NOT NULL, what TEXT NOT NULL, detail TEXT
+        );
+        CREATE INDEX case_events_case ON case_events (key, brand, at);
+        CREATE TABLE deletions (
+            key TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE stage_runs (
+            stage TEXT PRIMARY KEY, last_ok_at INTEGER, last_error_at INTEGER, last_error TEXT,
+            rows INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0
+        ) WITHOUT ROWID
+        """,
+    )

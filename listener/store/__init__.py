@@ -1,0 +1,20 @@
+"""The store: the only room that opens the database. Named reads and writes, and all the SQL there is.
+
+``base`` opens, migrates and holds the transaction; ``collected`` keeps what collectors bring;
+``stages`` hands out what lacks a result and keeps the result; ``response`` has spikes, alerts, cases;
+``reads`` serves status and the dashboard. ``Store`` is the five together.
+"""
+
+from __future__ import annotations
+
+from listener.store.base import RunLock, lock_holder
+from listener.store.collected import Collected, Saved
+from listener.store.reads import Filter, Reads
+from listener.store.response import Responses
+from listener.store.stages import Stages
+
+__all__ = ["Filter", "RunLock", "Saved", "Store", "lock_holder"]
+
+
+class Store(Collected, Stages, Responses, Reads):
+    """A Groundswell database: one writer at a time, any number of readers beside it."""

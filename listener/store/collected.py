@@ -1,0 +1,439 @@
+"""Keeps what collectors bring: posts, payloads, matches, coverage and cursor in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from listener.collectors import Cursor, Deletion, Page, Reject
+from listener.mention import Match, Post, epoch
+from listener.store.base import Base, marks
+
+CHUNK = 500  # keys in one IN list; SQLite's oldest limit on parameters is 999
+
+_POST_COLUMNS = (
+    "key", "platform", "native_id", "source", "text", "created_at", "seen_at", "author_id",
+    "author_handle", "author_name", "followers", "profile_location", "time_zone", "url", "thread",
+    "reply_to", "repost_of", "language_tag", "country_tag", "place_name", "lat", "lon", "likes",
+    "replies", "reposts", "views", "links", "edited_at", "from_brand", "demo", "digest",
+)  # fmt: skip
+# An update keeps when we first saw the post, its source, its thread (which may have been joined
+# since) and everything that stages have added.
+_KEEP = {"key", "platform", "native_id", "source", "seen_at", "thread", "demo"}
+_INSERT_POST = (
+    f"INSERT INTO posts ({', '.join(_POST_COLUMNS)}) VALUES ({marks(_POST_COLUMNS)}) "
+    "ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in _POST_COLUMNS if c not in _KEEP)
+    + " WHERE posts.deleted_at IS NULL"
+)
+_INSERT_MENTION = """
+    INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,
+        span_start, span_end, match_score, rules, copy, demo)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key, brand) DO UPDATE SET keyword = excluded.keyword, variant = excluded.variant,
+        kind = excluded.kind, span_start = excluded.span_start, span_end = excluded.span_end,
+        match_score = excluded.match_score, rules = excluded.rules
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a page: posts new, changed, seen before, naming a brand, and rejected."""
+
+    stored: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    matched: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Saved) -> Saved:
+        return Saved(
+            self.stored + other.stored,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.matched + other.matched,
+            self.rejected + other.rejected,
+        )
+
+
+class Collected(Base):
+    """Writes of the collecting stage."""
+
+    def save_page(
+        self,
+        page: Page,
+        *,
+        source: str,
+        platform: str,
+        query: str,
+        matches: Sequence[Sequence[Match]],
+        from_brand: Sequence[str | None],
+        rules: str,
+        now: int,
+    ) -> Saved:
+        """Keep a page whole: its posts, matches, coverage row and cursor, or nothing of it.
+
+        ``matches[i]`` and ``from_brand[i]`` belong to ``page.posts[i]``; a post of the brand itself is
+        kept (it answers others) and is no mention of that brand. A post that was seen before is
+        updated when it changed; what stages found is wiped only where the text itself changed.
+        """
+        latest = {post.key: i for i, post in enumerate(page.posts)}
+        digests = {key: _digest(page.posts[i]) for key, i in latest.items()}
+        with self.write() as db:
+            before = self._digests(db, list(latest))
+            new = [k for k in latest if k not in before]
+            changed = [k for k in latest if k in before and before[k] != digests[k]]
+            edited = self._edited(db, changed, page, latest)
+            fresh = [page.posts[latest[k]] for k in (*new, *changed)]
+            threads = self._threads(db, fresh)
+            brands = {k: from_brand[i] for k, i in latest.items()}
+            _many(
+                db,
+                _INSERT_POST,
+                [
+                    _post_row(p, source, now, threads[p.key], brands[p.key], digests[p.key])
+                    for p in fresh
+                ],
+            )
+            _many(
+                db,
+                "INSERT INTO payloads (key, payload, stored_at) VALUES (?, ?, ?) ON CONFLICT (key) "
+                "DO UPDATE SET payload = excluded.payload, stored_at = excluded.stored_at",
+                [(p.key, _json(p.raw), now) for p in fresh if p.raw],
+            )
+            self._join_threads(db, fresh, threads)
+            self._save_mentions(db, page, latest, new, edited, matches, brands, rules, now)
+            self._touch_threads(db, page, fresh, threads, matches, latest, brands, now)
+            self._tombstones(db, platform, page.deleted, now)
+            matched = sum(1 for found in matches if found)
+            saved = Saved(
+                len(new), len(changed), len(page.posts) - len(new) - len(changed), matched,
+                len(page.rejected),
+            )  # fmt: skip
+            self._ledger(db, page, saved, source, platform, query, now)
+            _save_rejects(db, source, page.rejected, now)
+            _save_cursor(db, source, query, page.cursor, now)
+        return saved
+
+    def _digests(self, db: sqlite3.Connection, keys: list[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for at in range(0, len(keys), CHUNK):
+            part = keys[at : at + CHUNK]
+            sql = f"SELECT key, digest FROM posts WHERE key IN ({marks(part)})"
+            found.update({row[0]: row[1] for row in db.execute(sql, part)})
+        return found
+
+    def _edited(
+        self, db: sqlite3.Connection, changed: list[str], page: Page, latest: Mapping[str, int]
+    ) -> set[str]:
+        """Of the changed posts, those whose text changed: their judgement is of another text."""
+        out = set()
+        for key in changed:
+            row = db.execute("SELECT text FROM posts WHERE key = ?", (key,)).fetchone()
+            if row is not None and row[0] != page.posts[latest[key]].text:
+                out.add(key)
+        return out
+
+    def _threads(self, db: sqlite3.Connection, posts: Sequence[Post]) -> dict[str, str]:
+        """The thread of each post: its conversation as told, else the root that its replies lead to.
+
+        A parent that was never collected stands in for the root; ``_join_threads`` mends that when
+        the parent comes in later.
+        """
+        out: dict[str, str] = {}
+        for post in posts:
+            if post.conversation_id:
+                out[post.key] = f"{post.platform}:{post.conversation_id}"
+            elif not post.reply_to:
+                out[post.key] = post.key
+            else:
+                parent = f"{post.platform}:{post.reply_to}"
+                if parent in out:
+                    out[post.key] = out[parent]
+                    continue
+                row = db.execute("SELECT thread FROM posts WHERE key = ?", (parent,)).fetchone()
+                out[post.key] = row[0] if row is not None and row[0] else parent
+        return out
+
+    def _join_threads(
+        self, db: sqlite3.Connection, posts: Sequence[Post], threads: Mapping[str, str]
+    ) -> None:
+        """Replies that waited under a parent move to that parent's own thread, now that it is here."""
+        for post in posts:
+            thread = threads[post.key]
+            if thread == post.key:
+                continue
+            row = db.execute("SELECT thread FROM posts WHERE key = ?", (post.key,)).fetchone()
+            target = row[0] if row is not None else thread
+            if target == post.key:
+                continue
+            moved = db.execute(
+                "UPDATE posts SET thread = ? WHERE thread = ?", (target, post.key)
+            ).rowcount
+            if moved:
+                db.execute("UPDATE cases SET thread = ? WHERE thread = ?", (target, post.key))
+                db.execute(
+                    "INSERT INTO threads (thread, read_at, touched) "
+                    "SELECT ?, read_at, 1 FROM threads WHERE thread = ? "
+                    "ON CONFLICT (thread) DO UPDATE SET touched = 1, "
+                    "read_at = COALESCE(threads.read_at, excluded.read_at)",
+                    (target, post.key),
+                )
+                db.execute("DELETE FROM threads WHERE thread = ?", (post.key,))
+
+    def _save_mentions(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        latest: Mapping[str, int],
+        new: list[str],
+        edited: set[str],
+        matches: Sequence[Sequence[Match]],
+        brands: Mapping[str, str | None],
+        rules: str,
+        now: int,
+    ) -> None:
+        for key in edited:
+            named = [m.brand for m in matches[latest[key]]]
+            db.execute(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?",
+                (key,),
+            )
+            db.execute(
+                f"DELETE FROM mentions WHERE key = ? AND brand NOT IN ({marks(named)})",
+                (key, *named),
+            )
+            db.execute("DELETE FROM scores WHERE key = ?", (key,))
+            db.execute("UPDATE mentions SET judged_at = NULL WHERE key = ?", (key,))
+        rows = []
+        for key in (*new, *edited):
+            post = page.posts[latest[key]]
+            created = epoch(post.created_at)
+            best: dict[str, Match] = {}
+            for found in matches[latest[key]]:
+                if found.brand != brands[key] and (
+                    found.brand not in best or found.score > best[found.brand].score
+                ):
+                    best[found.brand] = found
+            rows += [
+                (
+                    key, m.brand, post.platform, created, created - created % 3600, now, m.keyword,
+                    m.variant, m.kind, m.start, m.end, m.score, rules,
+                    int(post.repost_of is not None), int(post.demo),
+                )
+                for m in best.values()
+            ]  # fmt: skip
+        _many(db, _INSERT_MENTION, rows)
+        db.executemany(
+            "INSERT OR IGNORE INTO touched_hours (hour) VALUES (?)", {(row[4],) for row in rows}
+        )
+
+    def _touch_threads(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        fresh: Sequence[Post],
+        threads: Mapping[str, str],
+        matches: Sequence[Sequence[Match]],
+        latest: Mapping[str, int],
+        brands: Mapping[str, str | None],
+        now: int,
+    ) -> None:
+        """Threads whose cases are to be looked at again, and whether their replies could be read."""
+        read_at = now if page.threads_read else None
+        touched = {
+            threads[p.key]
+            for p in fresh
+            if p.reply_to or brands[p.key] is not None or matches[latest[p.key]]
+        }
+        db.executemany(
+            "INSERT INTO threads (thread, read_at, touched) VALUES (?, ?, 1) ON CONFLICT (thread) "
+            "DO UPDATE SET touched = 1, read_at = COALESCE(excluded.read_at, threads.read_at)",
+            [(thread, read_at) for thread in sorted(touched)],
+        )
+
+    def mark_threads_read(self, threads: Iterable[str], now: int) -> None:
+        """These threads' replies have all been read as of now; what is unanswered is so for sure."""
+        with self.write() as db:
+            db.executemany(
+                "INSERT INTO threads (thread, read_at, touched) VALUES (?, ?, 1) ON CONFLICT "
+                "(thread) DO UPDATE SET touched = 1, read_at = excluded.read_at",
+                [(thread, now) for thread in threads],
+            )
+
+    def _ledger(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        saved: Saved,
+        source: str,
+        platform: str,
+        query: str,
+        now: int,
+    ) -> None:
+        seen = page.coverage
+        newest = max((epoch(p.created_at) for p in page.posts), default=None)
+        db.execute(
+            "INSERT INTO coverage (at, source, platform, query, window_start, window_end, asked, "
+            "returned, new, updated, matched, rejected, truncated, limited, failed, requests, "
+            "cost_usd, lag_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                now, source, platform, query,
+                epoch(seen.window_start) if seen.window_start else None,
+                epoch(seen.window_end) if seen.window_end else None,
+                seen.asked, seen.returned or len(page.posts), saved.stored, saved.updated,
+                saved.matched, saved.rejected, int(seen.truncated), int(seen.limited), seen.failed,
+                seen.requests, seen.cost_usd,
+                None if newest is None or not saved.stored else max(0, now - newest),
+            ),
+        )  # fmt: skip
+        if seen.failed is None:
+            db.execute(
+                "INSERT INTO health (source, platform, last_ok_at) VALUES (?, ?, ?) ON CONFLICT "
+                "(source) DO UPDATE SET last_ok_at = excluded.last_ok_at, failures = 0",
+                (source, platform, now),
+            )
+
+    def save_failure(
+        self, *, source: str, platform: str, query: str, reason: str, now: int,
+        limited: bool = False, open_until: int | None = None,
+    ) -> None:  # fmt: skip
+        """A request that gave nothing goes into the ledger too: a hole is shown as a hole."""
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
+                "matched, rejected, truncated, limited, failed, requests, cost_usd) "
+                "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, 1, 0)",
+                (now, source, platform, query, int(limited), reason),
+            )
+            db.execute(
+                "INSERT INTO health (source, platform, last_error_at, last_error, failures, "
+                "open_until) VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (source) DO UPDATE SET "
+                "last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
+                "failures = health.failures + 1, open_until = excluded.open_until",
+                (source, platform, now, reason, open_until),
+            )
+
+    def cursor(self, source: str, query: str) -> Cursor | None:
+        """Where the walk of that source and query stands, or None before the first page."""
+        found = self.value(
+            "SELECT cursor FROM cursors WHERE source = ? AND query = ?", (source, query)
+        )
+        return None if found is None else dict(json.loads(found))
+
+    def spent(self, source: str, since: int) -> tuple[int, float]:
+        """Requests and dollars of a source since a moment, from the ledger."""
+        row = self.one(
+            "SELECT COALESCE(SUM(requests), 0) AS requests, COALESCE(SUM(cost_usd), 0) AS usd "
+            "FROM coverage WHERE source = ? AND at >= ?",
+            (source, since),
+        )
+        return (int(row["requests"]), float(row["usd"])) if row else (0, 0.0)
+
+    def save_deletions(self, platform: str, deletions: Sequence[Deletion], now: int) -> int:
+        """Follow deletions; returns how many stored posts they concerned."""
+        with self.write() as db:
+            return self._tombstones(db, platform, deletions, now)
+
+    def _tombstones(
+        self, db: sqlite3.Connection, platform: str, deletions: Sequence[Deletion], now: int
+    ) -> int:
+        """Remove the content of what is gone; the key, the times and the proof stay."""
+        gone = 0
+        for item in deletions:
+            if item.author_id is not None and not item.native_id:
+                found = db.execute(
+                    "SELECT key FROM posts WHERE platform = ? AND author_id = ? "
+                    "AND deleted_at IS NULL",
+                    (platform, item.author_id),
+                ).fetchall()
+                keys = [row[0] for row in found]
+            else:
+                keys = [f"{platform}:{item.native_id}"]
+            for key in keys:
+                if item.state == "geo_removed":
+                    done = db.execute(
+                        "UPDATE posts SET lat = NULL, lon = NULL, place_name = NULL, "
+                        "country_tag = NULL WHERE key = ? AND deleted_at IS NULL",
+                        (key,),
+                    ).rowcount
+                    db.execute("UPDATE mentions SET basis = NULL WHERE key = ?", (key,))
+                else:
+                    done = db.execute(
+                        "UPDATE posts SET text = '', author_id = NULL, author_handle = NULL, "
+                        "author_name = NULL, followers = NULL, profile_location = NULL, "
+                        "time_zone = NULL, place_name = NULL, lat = NULL, lon = NULL, url = NULL, "
+                        "links = NULL, deleted_at = ? WHERE key = ? AND deleted_at IS NULL",
+                        (now, key),
+                    ).rowcount
+                if done:
+                    gone += 1
+                    db.execute("DELETE FROM payloads WHERE key = ?", (key,))
+                    db.execute(
+                        "INSERT INTO deletions (key, state, at) VALUES (?, ?, ?) ON CONFLICT (key) "
+                        "DO UPDATE SET state = excluded.state, at = excluded.at",
+                        (key, item.state, now),
+                    )
+        return gone
+
+
+def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor, now: int) -> None:
+    db.execute(
+        "INSERT INTO cursors (source, query, cursor, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT "
+        "(source, query) DO UPDATE SET cursor = excluded.cursor, updated_at = excluded.updated_at",
+        (source, query, _json(cursor), now),
+    )
+
+
+def _save_rejects(
+    db: sqlite3.Connection, source: str, rejected: Sequence[Reject], now: int
+) -> None:
+    _many(
+        db,
+        "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
+        [(now, source, r.reason, r.where, r.payload[:100_000]) for r in rejected],
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _digest(post: Post) -> bytes:
+    """Eight bytes that change when anything that may change on a platform has changed."""
+    parts = (
+        post.text, post.likes, post.replies, post.reposts, post.views, post.edited_at,
+        post.country, post.coordinates, post.place_name, post.author.handle, post.author.location,
+        post.author.followers, post.reply_to, post.conversation_id,
+    )  # fmt: skip
+    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _many(db: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """``executemany``; a lone surrogate (half a character, which UTF-8 has no bytes for) becomes ?."""
+    try:
+        db.executemany(sql, rows)
+    except UnicodeEncodeError:
+        clean = [
+            tuple(v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in row)
+            for row in rows
+        ]
+        db.executemany(sql, clean)
+
+
+def _post_row(
+    post: Post, source: str, now: int, thread: str, brand: str | None, digest: bytes
+) -> tuple[Any, ...]:
+    author, where = post.author, post.coordinates or (None, None)
+    return (
+        post.key, post.platform, post.native_id, source, post.text, epoch(post.created_at),
+        now, author.id, author.handle, author.name, author.followers, author.location,
+        author.time_zone, post.url, thread, post.reply_to, post.repost_of, post.language_tag,
+        post.country, post.place_name, where[0], where[1], post.likes, post.replies, post.reposts,
+        post.views, _json(post.links) if post.links else None,
+        epoch(post.edited_at) if post.edited_at else None, brand, int(post.demo), digest,
+    )  # fmt: skip

@@ -1,0 +1,265 @@
+"""Reads for status and the dashboard. Sums come from ``counts``; single posts from their own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from listener.store.base import Base, Row, lock_holder, marks
+
+_COUNTED = ("hour", "brand", "platform", "country", "region", "language", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a view shows. Empty means all; ``""`` in countries or languages means unknown.
+
+    ``since`` and ``until`` are epoch seconds, until exclusive.
+    """
+
+    brands: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+
+    def where(self, time: str, prefix: str = "", *, null: bool = False) -> tuple[str, list[Any]]:
+        """A WHERE clause and its parameters. ``null``: the table keeps unknown as NULL, not ''."""
+        parts: list[str] = ["1 = 1"]
+        values: list[Any] = []
+        for column, wanted in (
+            ("brand", self.brands),
+            ("platform", self.platforms),
+            ("country", self.countries),
+            ("language", self.languages),
+            ("label", self.labels),
+        ):
+            if wanted:
+                name = f"{prefix}{column}"
+                if null and column in ("country", "language", "label"):
+                    name = f"COALESCE({name}, '')"
+                parts.append(f"{name} IN ({marks(wanted)})")
+                values += list(wanted)
+        if self.since is not None:
+            parts.append(f"{prefix}{time} >= ?")
+            values.append(self.since)
+        if self.until is not None:
+            parts.append(f"{prefix}{time} < ?")
+            values.append(self.until)
+        return " AND ".join(parts), values
+
+
+_MENTION = """
+    SELECT m.key, m.brand, m.platform, m.created_at, m.seen_at, m.keyword, m.variant, m.kind,
+        m.span_start, m.span_end, m.match_score, m.country, m.region, m.basis, m.place_confidence,
+        m.language, m.label, m.negative, m.neutral, m.positive, m.confidence, m.override, m.intent,
+        m.model, m.copy, m.wrong, m.demo, p.text, p.author_handle, p.author_name, p.followers,
+        p.url, p.thread, p.likes, p.replies, p.reposts, p.views, p.links, p.deleted_at,
+        p.group_key, p.reply_to,
+        c.thread_state, c.state AS case_state, c.due_at, c.answered_at, c.answered_key, c.owner
+    FROM mentions m JOIN posts p ON p.key = m.key
+    LEFT JOIN cases c ON c.key = m.key AND c.brand = m.brand
+"""
+
+
+class Reads(Base):
+    """Reads that write nothing."""
+
+    def counts_by(self, columns: Sequence[str], where: Filter) -> list[Row]:
+        """Sums of ``posts`` and ``copies`` (amplified ones among them) by the given columns.
+
+        ``columns`` are of hour, brand, platform, country, region, language, label. Cost: the
+        counted cells in the span, whatever the number of posts behind them.
+        """
+        unknown = set(columns) - set(_COUNTED)
+        if unknown:
+            raise ValueError(f"counts have no {sorted(unknown)}; they have {_COUNTED}")
+        clause, values = where.where("hour")
+        by = ", ".join(columns)
+        return self.rows(
+            f"SELECT {by + ', ' if by else ''}SUM(posts) AS posts, SUM(copies) AS copies "
+            f"FROM counts WHERE {clause}" + (f" GROUP BY {by} ORDER BY {by}" if by else ""),
+            values,
+        )
+
+    def span(self, brands: Sequence[str] = ()) -> tuple[int, int] | None:
+        """The first and last hour that has mentions, or None when there is none."""
+        clause, values = Filter(brands=tuple(brands)).where("hour")
+        row = self.one(
+            f"SELECT MIN(hour) AS first, MAX(hour) AS last FROM counts WHERE {clause}", values
+        )
+        return None if row is None or row["first"] is None else (row["first"], row["last"])
+
+    def choices(self) -> dict[str, list[str]]:
+        """What there is to filter by."""
+        return {
+            column: [
+                row[column]
+                for row in self.rows(
+                    f"SELECT {column}, SUM(posts) AS n FROM counts GROUP BY 1 ORDER BY n DESC"
+                )
+            ]
+            for column in ("brand", "platform", "country", "language")
+        }
+
+    def mentions(
+        self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
+        contains: str | None = None,
+    ) -> list[Row]:  # fmt: skip
+        """Mentions with their posts, newest first."""
+        clause, values = where.where("created_at", "m.", null=True)
+        if contains:
+            clause += " AND p.text LIKE ? ESCAPE '\\'"
+            escaped = contains.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            values.append(f"%{escaped}%")
+        order = "ASC" if oldest_first else "DESC"
+        return self.rows(
+            f"{_MENTION} WHERE {clause} AND m.wrong = 0 ORDER BY m.created_at {order}, m.key "
+            "LIMIT ? OFFSET ?",
+            [*values, limit, offset],
+        )
+
+    def mentions_of(self, keys: Sequence[str], brand: str | None = None) -> list[Row]:
+        """The mentions of these posts, newest first: what a figure opens into."""
+        if not keys:
+            return []
+        values: list[Any] = list(keys)
+        clause = f"m.key IN ({marks(keys)})"
+        if brand is not None:
+            clause += " AND m.brand = ?"
+            values.append(brand)
+        return self.rows(f"{_MENTION} WHERE {clause} ORDER BY m.created_at DESC", values)
+
+    def thread_posts(self, thread: str, limit: int = 200) -> list[Row]:
+        """All stored posts of a conversation, oldest first."""
+        return self.rows(
+            "SELECT key, text, created_at, author_handle, author_name, from_brand, reply_to, url, "
+            "deleted_at FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
+            (thread, limit),
+        )
+
+    def unanswered(self, where: Filter, *, limit: int = 50) -> list[Row]:
+        """Mentions nobody answered, first due first; unknown threads are counted apart."""
+        clause, values = where.where("created_at", "m.", null=True)
+        return self.rows(
+            f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
+            "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
+            "ORDER BY c.due_at, m.created_at LIMIT ?",
+            [*values, limit],
+        )
+
+    def case_counts(self, where: Filter) -> list[Row]:
+        """``platform, thread_state, opening, cases`` in the span."""
+        clause, values = where.where("created_at", "m.", null=True)
+        return self.rows(
+            "SELECT c.platform, c.thread_state, c.opening, COUNT(*) AS cases FROM cases c "
+            f"JOIN mentions m ON m.key = c.key AND m.brand = c.brand WHERE {clause} "
+            "GROUP BY 1, 2, 3",
+            values,
+        )
+
+    def response_times(self, where: Filter) -> list[Row]:
+        """One row for each answered case: both clocks, for the measures."""
+        clause, values = where.where("created_at", "m.", null=True)
+        return self.rows(
+            "SELECT c.key, c.brand, c.platform, c.opening, c.published_at, c.collected_at, "
+            "c.answered_at, c.due_at FROM cases c JOIN mentions m ON m.key = c.key "
+            f"AND m.brand = c.brand WHERE {clause} AND c.answered_at IS NOT NULL",
+            values,
+        )
+
+    def authors(self, where: Filter) -> int:
+        """How many different authors wrote the mentions in the span (unknown ones not counted)."""
+        clause, values = where.where("created_at", "m.", null=True)
+        return int(
+            self.value(
+                "SELECT COUNT(DISTINCT p.platform || ':' || COALESCE(p.author_id, "
+                "p.author_handle)) FROM mentions m JOIN posts p ON p.key = m.key "
+                f"WHERE {clause} AND m.wrong = 0",
+                values,
+            )
+        )
+
+    def basis_counts(self, where: Filter) -> list[Row]:
+        """``basis, mentions``: how places are known, the unknown share included."""
+        clause, values = where.where("created_at", "m.", null=True)
+        return self.rows(
+            "SELECT COALESCE(m.basis, 'not placed yet') AS basis, COUNT(*) AS mentions "
+            f"FROM mentions m WHERE {clause} GROUP BY 1 ORDER BY 2 DESC",
+            values,
+        )
+
+    def coverage(self, since: int = 0, limit: int = 500) -> list[Row]:
+        """The ledger, newest first."""
+        return self.rows(
+            "SELECT * FROM coverage WHERE at >= ? ORDER BY id DESC LIMIT ?", (since, limit)
+        )
+
+    def has_demo(self) -> bool:
+        """Whether any post here is made up, so that every page can say so."""
+        return bool(self.value("SELECT EXISTS (SELECT 1 FROM mentions WHERE demo = 1)"))
+
+    def status(self, now: int) -> Row:
+        """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""
+        one = self.one(
+            "SELECT (SELECT COUNT(*) FROM posts) AS posts, "
+            "(SELECT COUNT(*) FROM posts WHERE deleted_at IS NOT NULL) AS deleted, "
+            "(SELECT COUNT(*) FROM mentions) AS mentions, "
+            "(SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL) AS unjudged, "
+            "(SELECT COUNT(*) FROM mentions WHERE basis IS NULL) AS unplaced, "
+            "(SELECT COUNT(*) FROM touched_hours) AS uncounted_hours, "
+            "(SELECT COUNT(*) FROM threads WHERE touched = 1) AS unflagged_threads, "
+            "(SELECT COALESCE(SUM(posts), 0) FROM counts) AS counted, "
+            "(SELECT COUNT(*) FROM spikes) AS spikes, "
+            "(SELECT COUNT(*) FROM spikes WHERE end IS NULL) AS open_spikes, "
+            "(SELECT COUNT(*) FROM cases) AS cases, "
+            "(SELECT COUNT(*) FROM alerts WHERE sent_at IS NULL) AS waiting_alerts, "
+            "(SELECT COUNT(*) FROM rejects) AS rejected, "
+            "(SELECT MAX(seen_at) FROM mentions) AS last_seen_at, "
+            "(SELECT MIN(created_at) FROM mentions WHERE judged_at IS NULL) AS oldest_unjudged, "
+            "(SELECT MIN(created_at) FROM mentions WHERE basis IS NULL) AS oldest_unplaced",
+        )
+        assert one is not None
+        stages = {row["stage"]: row for row in self.rows("SELECT * FROM stage_runs")}
+        size = sum(
+            file.stat().st_size
+            for file in (self.path, self.path.with_name(self.path.name + "-wal"))
+            if file.exists()
+        )
+        return {
+            "counts": {
+                "posts": one["posts"], "deleted": one["deleted"], "mentions": one["mentions"],
+                "judged": one["mentions"] - one["unjudged"],
+                "placed": one["mentions"] - one["unplaced"], "counted": one["counted"],
+                "spikes": one["spikes"], "open_spikes": one["open_spikes"],
+                "cases": one["cases"], "rejected": one["rejected"],
+            },
+            "waiting": {
+                "judge": one["unjudged"], "place": one["unplaced"],
+                "count": one["uncounted_hours"], "flag": one["unflagged_threads"],
+                "alert": one["waiting_alerts"],
+            },
+            "stages": {
+                name: {
+                    "last_ok_at": row["last_ok_at"], "last_error": row["last_error"],
+                    "last_error_at": row["last_error_at"], "rows": row["rows"],
+                    "seconds": round(row["seconds"], 3),
+                    "lag_seconds": None if row["last_ok_at"] is None else now - row["last_ok_at"],
+                }
+                for name, row in stages.items()
+            },
+            "sources": self.rows(
+                "SELECT h.*, (SELECT COALESCE(SUM(requests), 0) FROM coverage c WHERE "
+                "c.source = h.source) AS requests, (SELECT COALESCE(SUM(cost_usd), 0) FROM "
+                "coverage c WHERE c.source = h.source) AS cost_usd, (SELECT COALESCE(SUM(new), 0) "
+                "FROM coverage c WHERE c.source = h.source) AS posts FROM health h"
+            ),
+            "last_seen_at": one["last_seen_at"],
+            "model": self.meta("model"),
+            "running_pid": lock_holder(self.path),
+            "database_bytes": size,
+            "demo": self.has_demo(),
+        }  # fmt: skip

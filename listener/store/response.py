@@ -1,0 +1,210 @@
+"""Spikes with their evidence, alerts on their way, and cases: what was asked and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from listener.mention import Spike, epoch
+from listener.store.base import Base, Row, marks
+
+DueFor = Callable[[str, int], int | None]
+RETRY_LIMIT = 8
+
+
+class Responses(Base):
+    """Reads and writes around answering."""
+
+    # spikes ---------------------------------------------------------------------------------------
+
+    def save_spikes(self, spikes: Iterable[Spike], now: int) -> list[int]:
+        """Keep spikes with their evidence; a spike known by its start grows. Returns the new ids."""
+        new = []
+        with self.write() as db:
+            for s in spikes:
+                known = db.execute(
+                    "SELECT id FROM spikes WHERE brand = ? AND region = ? AND kind = ? "
+                    "AND start = ?",
+                    (s.brand, s.region, s.kind, epoch(s.start)),
+                ).fetchone()
+                values = (
+                    epoch(s.peak), epoch(s.end) if s.end else None, s.expected, s.observed,
+                    s.p_value, s.severity,
+                )  # fmt: skip
+                if known is None:
+                    spike_id = int(
+                        db.execute(
+                            "INSERT INTO spikes (brand, region, kind, start, peak, end, expected, "
+                            "observed, p_value, severity, found_at) "
+                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            (s.brand, s.region, s.kind, epoch(s.start), *values, now),
+                        ).lastrowid
+                        or 0
+                    )
+                    new.append(spike_id)
+                else:
+                    spike_id = int(known[0])
+                    db.execute(
+                        "UPDATE spikes SET peak = ?, end = ?, expected = ?, observed = ?, "
+                        "p_value = ?, severity = ? WHERE id = ?",
+                        (*values, spike_id),
+                    )
+                db.executemany(
+                    "INSERT OR IGNORE INTO spike_posts (spike_id, key) VALUES (?, ?)",
+                    [(spike_id, key) for key in s.evidence],
+                )
+        return new
+
+    def spikes(
+        self, brands: Sequence[str] = (), since: int = 0, until: int | None = None,
+        *, open_only: bool = False,
+    ) -> list[Row]:  # fmt: skip
+        """Spikes that touch a time span, the worst first."""
+        where, values = ["(s.end IS NULL OR s.end >= ?)"], [since]
+        if until is not None:
+            where.append("s.start < ?")
+            values.append(until)
+        parameters: list[Any] = [*values, *brands]
+        if brands:
+            where.append(f"s.brand IN ({marks(brands)})")
+        if open_only:
+            where.append("s.end IS NULL")
+        return self.rows(
+            "SELECT s.*, (SELECT COUNT(*) FROM spike_posts e WHERE e.spike_id = s.id) AS posts "
+            f"FROM spikes s WHERE {' AND '.join(where)} ORDER BY s.severity DESC, s.start DESC",
+            parameters,
+        )
+
+    def spike_keys(self, spike_id: int) -> list[str]:
+        return [
+            row["key"]
+            for row in self.rows("SELECT key FROM spike_posts WHERE spike_id = ?", (spike_id,))
+        ]
+
+    # alerts ---------------------------------------------------------------------------------------
+
+    def add_alert(
+        self, *, subject: str, channel: str, title: str, body: str, rule: str, now: int,
+        spike_id: int | None = None, next_try: int | None = None,
+    ) -> bool:  # fmt: skip
+        """Put a message in the outbox; False when this subject already went to this channel."""
+        with self.write() as db:
+            return bool(
+                db.execute(
+                    "INSERT OR IGNORE INTO alerts (subject, channel, spike_id, rule, state, "
+                    "next_try, created_at, title, body) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
+                    (subject, channel, spike_id, rule, now if next_try is None else next_try, now,
+                     title, body),
+                ).rowcount
+            )  # fmt: skip
+
+    def pending_alerts(self, now: int) -> list[Row]:
+        """Messages whose time has come, oldest first; "sending" ones were cut off half way."""
+        return self.rows(
+            "SELECT * FROM alerts WHERE sent_at IS NULL AND state IN ('pending', 'sending', "
+            "'failed') AND next_try <= ? AND attempts < ? ORDER BY created_at",
+            (now, RETRY_LIMIT),
+        )
+
+    def mark_alert(
+        self, alert_id: int, state: str, now: int, detail: str | None = None,
+        next_try: int | None = None,
+    ) -> None:  # fmt: skip
+        """Move a message on: pending → sending → sent, or failed with the next try."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE alerts SET state = ?, detail = COALESCE(?, detail), "
+                "sent_at = CASE WHEN ? = 'sent' THEN ? ELSE sent_at END, "
+                "attempts = attempts + (? = 'sending'), next_try = COALESCE(?, next_try) "
+                "WHERE id = ?",
+                (state, detail, state, now, state, next_try, alert_id),
+            )
+
+    def alerts(self, since: int = 0, limit: int = 200) -> list[Row]:
+        return self.rows(
+            "SELECT * FROM alerts WHERE created_at >= ? ORDER BY created_at DESC LIMIT ?",
+            (since, limit),
+        )
+
+    def last_alert(self, rule: str, channel: str, like: str) -> int | None:
+        """When a subject of this kind was last put out (for cooldown); epoch seconds or None."""
+        found = self.value(
+            "SELECT MAX(created_at) FROM alerts WHERE rule = ? AND channel = ? AND subject LIKE ?",
+            (rule, channel, like),
+        )
+        return None if found is None else int(found)
+
+    def judge_alert(self, alert_id: int, verdict: str | None) -> None:
+        """A person's word on an alert: ``useful``, ``noise`` or None to take it back."""
+        with self.write() as db:
+            db.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (verdict, alert_id))
+
+    # cases ----------------------------------------------------------------------------------------
+
+    def touched_threads(self, limit: int) -> list[str]:
+        return [
+            row["thread"]
+            for row in self.rows("SELECT thread FROM threads WHERE touched = 1 LIMIT ?", (limit,))
+        ]
+
+    def flag_threads(
+        self, threads: Sequence[str], own_brands: Sequence[str], due_for: DueFor, now: int
+    ) -> int:
+        """Look at these threads again: a case for each mention, answered by the brand's next post.
+
+        ``due_for(platform, published)`` gives when an answer is due. A case is *answered* when an
+        account of the brand posted in the thread at or after the mention, *unanswered* when the
+        thread was read and nobody did, *unknown* when it was not read. Returns the cases written.
+        """
+        done = 0
+        for at in range(0, len(threads), 400):
+            part = list(threads[at : at + 400])
+            with self.write() as db:
+                answers: dict[tuple[str, str], list[tuple[int, str]]] = {}
+                for row in db.execute(
+                    "SELECT thread, from_brand, created_at, key FROM posts WHERE thread IN "
+                    f"({marks(part)}) AND from_brand IS NOT NULL ORDER BY created_at",
+                    part,
+                ):
+                    answers.setdefault((row[0], row[1]), []).append((row[2], row[3]))
+                asked = db.execute(
+                    "SELECT m.key, m.brand, m.platform, p.thread, m.created_at, m.seen_at, "
+                    "t.read_at FROM posts p JOIN mentions m ON m.key = p.key "
+                    "LEFT JOIN threads t ON t.thread = p.thread "
+                    f"WHERE p.thread IN ({marks(part)}) AND p.from_brand IS NULL AND m.wrong = 0 "
+                    "AND p.repost_of IS NULL AND p.deleted_at IS NULL "
+                    f"AND m.brand IN ({marks(own_brands)}) ORDER BY m.created_at, m.key",
+                    (*part, *own_brands),
+                ).fetchall()
+                cases, opened = [], set()
+                for key, brand, platform, thread, published, seen, read_at in asked:
+                    reply = next(
+                        (a for a in answers.get((thread, brand), ()) if a[0] >= published), None
+                    )
+                    state = "answered" if reply else "unanswered" if read_at else "unknown"
+                    opening = (thread, brand) not in opened
+                    opened.add((thread, brand))
+                    cases.append(
+                        (
+                            key, brand, platform, thread, "answered" if reply else "open", state,
+                            published, seen, due_for(platform, published),
+                            reply[1] if reply else None, reply[0] if reply else None,
+                            int(opening), now,
+                        )
+                    )  # fmt: skip
+                # A person's own state (claimed, closed, …) is kept; only open ⇄ answered moves here.
+                db.executemany(
+                    "INSERT INTO cases (key, brand, platform, thread, state, thread_state, "
+                    "published_at, collected_at, due_at, answered_key, answered_at, opening, "
+                    "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (key, brand) DO UPDATE SET thread = excluded.thread, "
+                    "thread_state = excluded.thread_state, due_at = excluded.due_at, "
+                    "answered_key = excluded.answered_key, answered_at = excluded.answered_at, "
+                    "opening = excluded.opening, updated_at = excluded.updated_at, "
+                    "state = CASE WHEN cases.state IN ('open', 'answered') THEN excluded.state "
+                    "ELSE cases.state END",
+                    cases,
+                )
+                db.execute(f"UPDATE threads SET touched = 0 WHERE thread IN ({marks(part)})", part)
+                done += len(cases)
+        return done

@@ -1,0 +1,290 @@
+"""Hands each stage the rows that lack its result, and keeps the result. All of it is resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from listener.mention import Place
+from listener.store.base import Base, Row, marks
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One judgement of one mention by one model version; probabilities are in 0..1."""
+
+    key: str
+    brand: str
+    label: str
+    negative: float
+    neutral: float
+    positive: float
+    confidence: float
+    language: str | None = None
+    intent: str | None = None
+    rule: str | None = None
+
+
+class Stages(Base):
+    """What waits for a stage, and writes of its results."""
+
+    # judged ---------------------------------------------------------------------------------------
+
+    def unjudged(self, limit: int) -> list[Row]:
+        """Mentions without any judgement, newest first: ``key, brand, text, span_start, span_end``."""
+        return self.rows(
+            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end FROM mentions m "
+            "JOIN posts p ON p.key = m.key WHERE m.judged_at IS NULL "
+            "ORDER BY m.created_at DESC LIMIT ?",
+            (limit,),
+        )
+
+    def count_unjudged(self) -> int:
+        return int(self.value("SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL"))
+
+    def without_score(self, model: str, after: tuple[str, str], limit: int) -> list[Row]:
+        """Mentions that this model version has not judged, in key order after ``after``.
+
+        For rescoring: walk with the last (key, brand) seen, so that the whole is one pass.
+        """
+        return self.rows(
+            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end FROM mentions m "
+            "JOIN posts p ON p.key = m.key LEFT JOIN scores s "
+            "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
+            "WHERE (m.key, m.brand) > (?, ?) AND s.key IS NULL AND p.deleted_at IS NULL "
+            "ORDER BY m.key, m.brand LIMIT ?",
+            (model, *after, limit),
+        )
+
+    def count_without_score(self, model: str) -> int:
+        return int(
+            self.value(
+                "SELECT COUNT(*) FROM mentions m LEFT JOIN scores s "
+                "ON s.key = m.key AND s.brand = m.brand AND s.model = ? WHERE s.key IS NULL",
+                (model,),
+            )
+        )
+
+    def save_scores(self, model: str, scores: Sequence[Score], now: int) -> None:
+        """Keep scores by model version, and show them; a human correction stays on top."""
+        with self.write() as db:
+            db.executemany(
+                "INSERT INTO scores (key, brand, model, label, negative, neutral, positive, "
+                "confidence, language, intent, rule, judged_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, brand, model) "
+                "DO UPDATE SET label = excluded.label, negative = excluded.negative, "
+                "neutral = excluded.neutral, positive = excluded.positive, "
+                "confidence = excluded.confidence, language = excluded.language, "
+                "intent = excluded.intent, rule = excluded.rule, judged_at = excluded.judged_at",
+                [
+                    (
+                        s.key, s.brand, model, s.label, s.negative, s.neutral, s.positive,
+                        s.confidence, s.language, s.intent, s.rule, now,
+                    )
+                    for s in scores
+                ],
+            )  # fmt: skip
+            db.executemany(
+                "UPDATE mentions SET label = ?, negative = ?, neutral = ?, positive = ?, "
+                "confidence = ?, language = ?, intent = ?, override = ?, model = ?, judged_at = ? "
+                "WHERE key = ? AND brand = ?",
+                [
+                    (
+                        s.label, s.negative, s.neutral, s.positive, s.confidence, s.language,
+                        s.intent, f"rule: {s.rule}" if s.rule else None, model, now, s.key, s.brand,
+                    )
+                    for s in scores
+                ],
+            )  # fmt: skip
+            touched = [(s.key, s.brand) for s in scores]
+            db.executemany(
+                "UPDATE mentions SET (label, override) = (SELECT c.label, 'human: ' || c.by "
+                "FROM corrections c WHERE c.key = mentions.key AND c.brand = mentions.brand) "
+                "WHERE key = ? AND brand = ? AND EXISTS (SELECT 1 FROM corrections c "
+                "WHERE c.key = mentions.key AND c.brand = mentions.brand)",
+                touched,
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions "
+                "WHERE key = ? AND brand = ?",
+                touched,
+            )
+            db.execute(
+                "INSERT INTO meta (name, value) VALUES ('model', ?) ON CONFLICT (name) "
+                "DO UPDATE SET value = excluded.value",
+                (model,),
+            )
+
+    def correct(self, key: str, brand: str, label: str, by: str, now: int) -> None:
+        """A person's own judgement; it stays above every model's and says whose it is."""
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO corrections (key, brand, label, by, at) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (key, brand) DO UPDATE SET label = excluded.label, by = excluded.by, "
+                "at = excluded.at",
+                (key, brand, label, by, now),
+            )
+            db.execute(
+                "UPDATE mentions SET label = ?, override = ? WHERE key = ? AND brand = ?",
+                (label, f"human: {by}", key, brand),
+            )
+            db.execute(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions "
+                "WHERE key = ? AND brand = ?",
+                (key, brand),
+            )
+
+    # placed ---------------------------------------------------------------------------------------
+
+    def unplaced(self, limit: int) -> list[Row]:
+        """Posts with a mention that has no place yet, with all that tells of one."""
+        return self.rows(
+            "SELECT p.key, p.profile_location, p.time_zone, p.country_tag, p.place_name, p.lat, "
+            "p.lon, p.language_tag, p.platform FROM posts p JOIN (SELECT DISTINCT key "
+            "FROM mentions WHERE basis IS NULL ORDER BY created_at DESC LIMIT ?) m "
+            "ON m.key = p.key",
+            (limit,),
+        )
+
+    def save_places(self, places: Sequence[tuple[str, Place]]) -> None:
+        """Keep (post key, place) pairs on the post's mentions."""
+        with self.write() as db:
+            db.executemany(
+                "UPDATE mentions SET country = ?, region = ?, basis = ?, place_confidence = ? "
+                "WHERE key = ?",
+                [(p.country, p.region, p.basis, p.confidence, key) for key, p in places],
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?",
+                [(key,) for key, _ in places],
+            )
+
+    # grouped --------------------------------------------------------------------------------------
+
+    def ungrouped(self, limit: int) -> list[Row]:
+        """Posts with a mention that have no near-duplicate group yet, oldest first."""
+        return self.rows(
+            "SELECT p.key, p.text, p.created_at, p.repost_of, p.platform FROM posts p "
+            "WHERE p.group_key IS NULL AND p.deleted_at IS NULL AND EXISTS "
+            "(SELECT 1 FROM mentions m WHERE m.key = p.key) ORDER BY p.created_at LIMIT ?",
+            (limit,),
+        )
+
+    def save_groups(self, groups: Sequence[tuple[str, str]]) -> None:
+        """Keep (post key, group key); a post whose group is another post's is a copy."""
+        with self.write() as db:
+            db.executemany(
+                "UPDATE posts SET group_key = ? WHERE key = ?", [g[::-1] for g in groups]
+            )
+            copies = [(key,) for key, group in groups if key != group]
+            db.executemany("UPDATE mentions SET copy = 1 WHERE key = ?", copies)
+            db.executemany(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?",
+                copies,
+            )
+
+    def recent_texts(self, since: int) -> Iterator[tuple[str, str]]:
+        """(group key, text) of grouped posts since a moment, to refill the grouper's window."""
+        for row in self.rows(
+            "SELECT key, text FROM posts WHERE group_key = key AND created_at >= ? "
+            "AND deleted_at IS NULL ORDER BY created_at",
+            (since,),
+        ):
+            yield row["key"], row["text"]
+
+    # counted --------------------------------------------------------------------------------------
+
+    def recount(self, limit: int = 5000) -> int:
+        """Count the touched hours anew; returns how many hours were counted.
+
+        The cost is the mentions of those hours, not of the whole store.
+        """
+        with self.write() as db:
+            hours = [
+                row[0]
+                for row in db.execute(
+                    "SELECT hour FROM touched_hours ORDER BY hour DESC LIMIT ?", (limit,)
+                )
+            ]
+            for at in range(0, len(hours), 500):
+                part = hours[at : at + 500]
+                within = marks(part)
+                db.execute(f"DELETE FROM counts WHERE hour IN ({within})", part)
+                db.execute(
+                    "INSERT INTO counts (hour, brand, platform, country, region, language, label, "
+                    "posts, copies) SELECT hour, brand, platform, COALESCE(country, ''), "
+                    "COALESCE(region, ''), COALESCE(language, ''), COALESCE(label, ''), COUNT(*), "
+                    f"SUM(copy) FROM mentions WHERE hour IN ({within}) AND wrong = 0 "
+                    "GROUP BY 1, 2, 3, 4, 5, 6, 7",
+                    part,
+                )
+                db.execute(f"DELETE FROM touched_hours WHERE hour IN ({within})", part)
+        return len(hours)
+
+    def mark_wrong(self, key: str, brand: str, wrong: bool, by: str, now: int) -> None:
+        """A person says that this post does not mean the brand (or takes that back)."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE mentions SET wrong = ? WHERE key = ? AND brand = ?",
+                (int(wrong), key, brand),
+            )
+            db.execute(
+                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions "
+                "WHERE key = ? AND brand = ?",
+                (key, brand),
+            )
+            db.execute(
+                "INSERT INTO case_events (key, brand, at, by, what) VALUES (?, ?, ?, ?, ?)",
+                (key, brand, now, by, "not the brand" if wrong else "the brand after all"),
+            )
+
+    # variants -------------------------------------------------------------------------------------
+
+    def variant_hits(self) -> list[Row]:
+        """``brand, variant, kind, hits, wrong, judged_by_hand`` of each spelling that matched."""
+        return self.rows(
+            "SELECT brand, variant, kind, COUNT(*) AS hits, SUM(wrong) AS wrong, "
+            "SUM(CASE WHEN wrong = 1 OR EXISTS (SELECT 1 FROM corrections c WHERE c.key = "
+            "mentions.key AND c.brand = mentions.brand) THEN 1 ELSE 0 END) AS reviewed "
+            "FROM mentions GROUP BY brand, variant, kind ORDER BY hits DESC"
+        )
+
+    def suspended(self) -> dict[str, frozenset[str]]:
+        """The spellings that are switched off, by brand."""
+        out: dict[str, set[str]] = {}
+        for row in self.rows("SELECT brand, variant FROM suspended"):
+            out.setdefault(row["brand"], set()).add(row["variant"])
+        return {brand: frozenset(found) for brand, found in out.items()}
+
+    def suspend(self, brand: str, variant: str, reason: str, now: int) -> None:
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO suspended (brand, variant, reason, at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (brand, variant) DO UPDATE SET reason = excluded.reason",
+                (brand, variant, reason, now),
+            )
+
+    def unsuspend(self, brand: str, variant: str) -> None:
+        with self.write() as db:
+            db.execute("DELETE FROM suspended WHERE brand = ? AND variant = ?", (brand, variant))
+
+    # stages ---------------------------------------------------------------------------------------
+
+    def stage_ok(self, stage: str, rows: int, seconds: float, now: int) -> None:
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO stage_runs (stage, last_ok_at, rows, seconds) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (stage) DO UPDATE SET last_ok_at = excluded.last_ok_at, "
+                "last_error = NULL, rows = stage_runs.rows + excluded.rows, "
+                "seconds = stage_runs.seconds + excluded.seconds",
+                (stage, now, rows, seconds),
+            )
+
+    def stage_failed(self, stage: str, reason: str, now: int) -> None:
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO stage_runs (stage, last_error_at, last_error) VALUES (?, ?, ?) "
+                "ON CONFLICT (stage) DO UPDATE SET last_error_at = excluded.last_error_at, "
+                "last_error = excluded.last_error",
+                (stage, now, reason),
+            )
