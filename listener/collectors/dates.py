@@ -1,0 +1,287 @@
+"""When a row was written, from whatever an export writes: one reader is chosen per file, then reused.
+
+The common formats are cut by position, which is some twenty times faster than guessing each value
+again; a value that does not fit its file's format is tried against all of them before it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+OLDEST_YEAR = 1990
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),  # noqa: SIM905
+        1,
+    )
+}
+TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [+-]\d{4} \d{4}")
+SPACED = re.compile(
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?) ?(UTC|GMT|[+-]\d\d:?\d\d)"
+)
+NUMBER = re.compile(r"\d{9,16}(?:\.\d+)?(?:[eE]\+?\d+)?")
+SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
+NUMERIC = re.compile(
+    r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})"
+    r"(?:[ T,]+(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:\.\d+)?)?)?"
+    r"\s*([AaPp])?\.?(?:[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+DAY_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of spreadsheets; its zone is the file's
+
+Order = str  # "mdy", "dmy" or "ymd"
+
+
+@lru_cache(64)
+def offset(text: str) -> tzinfo:
+    """``+0530``, ``-08:00``, ``Z``, ``UTC`` as a zone."""
+    if text in ("Z", "UTC", "GMT", "+0000", "-0000", "+00:00"):
+        return UTC
+    digits = text.replace(":", "")
+    minutes = int(digits[1:3]) * 60 + int(digits[3:5])
+    return timezone(timedelta(minutes=-minutes if digits[0] == "-" else minutes))
+
+
+def _aware(found: datetime, zone: tzinfo) -> datetime:
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    if found.tzinfo is not UTC:
+        found = found.astimezone(UTC)
+    if not OLDEST_YEAR <= found.year <= 2100:
+        raise ValueError(f"the year {found.year} is outside {OLDEST_YEAR} to 2100")
+    return found
+
+
+def twitter(text: str, zone: tzinfo) -> datetime:
+    """``Tue Oct 31 22:10:47 +0000 2017``."""
+    if len(text) != 30:
+        raise ValueError(text)
+    return _aware(
+        datetime(
+            int(text[26:30]),
+            MONTHS[text[4:7]],
+            int(text[8:10]),
+            int(text[11:13]),
+            int(text[14:16]),
+            int(text[17:19]),
+            tzinfo=offset(text[20:25]),
+        ),
+        zone,
+    )
+
+
+def iso(text: str, zone: tzinfo) -> datetime:
+    """ISO 8601 as Python reads it."""
+    if text.isdigit():
+        raise ValueError(text)
+    return _aware(datetime.fromisoformat(text), zone)
+
+
+def spaced(text: str, zone: tzinfo) -> datetime:
+    """ISO 8601 with a space before the offset: ``2015-02-24 11:35:52 -0800``, ``… UTC``."""
+    cut = text.rfind(" ")
+    if cut < 16:
+        raise ValueError(text)
+    return _aware(datetime.fromisoformat(text[:cut]).replace(tzinfo=offset(text[cut + 1 :])), zone)
+
+
+def number(text: str, zone: tzinfo) -> datetime:
+    """Seconds, milliseconds or microseconds since 1970, told apart by their size."""
+    value = float(text)
+    if value >= 1e14:
+        value /= 1e6
+    elif value >= 1e11:
+        value /= 1e3
+    return _aware(datetime.fromtimestamp(value, UTC), zone)
+
+
+def serial(text: str, zone: tzinfo) -> datetime:
+    """Days since 1899-12-30, as spreadsheets store times."""
+    return _aware(DAY_EPOCH + timedelta(days=float(text.replace(",", "."))), zone)
+
+
+def mail(text: str, zone: tzinfo) -> datetime:
+    """``Tue, 31 Oct 2017 22:10:47 GMT`` (RFC 2822)."""
+    return _aware(parsedate_to_datetime(text), zone)
+
+
+def numeric(text: str, zone: tzinfo, order: Order) -> datetime:
+    """``31/10/2017 22:10``, ``10/31/17 10:10 PM``, ``2017.10.31``; ``order`` settles day and month."""
+    found = NUMERIC.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    first, _, second, third, hour, minute, second_, half, away = found.groups()
+    if len(first) == 4:
+        year, month, day = int(first), int(second), int(third)
+    else:
+        month, day = int(first), int(second)
+        if (order == "dmy" and month <= 31 and day <= 12) or month > 12:
+            month, day = day, month
+        year = int(third) + (2000 if len(third) <= 2 else 0)
+    hours = int(hour or 0)
+    if half:
+        hours = hours % 12 + (12 if half in "Pp" else 0)
+    moment = datetime(  # noqa: DTZ001 - _aware gives it the zone
+        year, month, day, hours, int(minute or 0), int(second_ or 0)
+    )
+    return _aware(moment.replace(tzinfo=offset(away)) if away else moment, zone)
+
+
+@lru_cache(4096)
+def spelled(text: str, zone: tzinfo, order: Order) -> datetime:
+    """Anything else that names a day (``31 October 2017, 10:10pm``), slowly, by dateutil.
+
+    dateutil fills what is missing from today, so a value is only taken when two different defaults
+    agree: then day, month and year all stood in the text.
+    """
+    from dateutil.parser import ParserError, parse  # type: ignore[import-untyped]
+
+    try:
+        one, other = (
+            parse(text, default=datetime(*d), dayfirst=order == "dmy")  # noqa: DTZ001
+            for d in ((2001, 1, 1), (2004, 2, 2))
+        )
+    except (ParserError, OverflowError, TypeError, AttributeError) as error:
+        raise ValueError(text) from error
+    if one != other:
+        raise ValueError("it does not name a day, a month and a year")
+    return _aware(one, zone)
+
+
+def kind_of(text: str) -> str | None:
+    """Which format ``text`` is in, None when in none."""
+    if TWITTER.fullmatch(text):
+        return "twitter"
+    if SPACED.fullmatch(text):
+        return "spaced"
+    if NUMBER.fullmatch(text):
+        return "number"
+    if SERIAL.fullmatch(text):
+        return "serial"
+    if NUMERIC.fullmatch(text) and not text[:4].isdigit():
+        return "numeric"
+    try:
+        iso(text, UTC)
+        return "iso"
+    except ValueError:
+        pass
+    if NUMERIC.fullmatch(text):
+        return "numeric"
+    if any(c.isalpha() for c in text) and any(c.isdigit() for c in text) and len(text) < 60:
+        for reader, name in ((mail, "mail"), (lambda t, z: spelled(t, z, "mdy"), "spelled")):
+            try:
+                reader(text, UTC)
+                return name
+            except (ValueError, TypeError, IndexError):
+                continue
+    return None
+
+
+READERS: dict[str, Callable[[str, tzinfo], datetime]] = {
+    "twitter": twitter,
+    "iso": iso,
+    "spaced": spaced,
+    "number": number,
+    "serial": serial,
+    "mail": mail,
+}
+
+
+@dataclass(frozen=True)
+class Dates:
+    """How one file writes its times. Calling it reads a value as aware UTC; ValueError says why not."""
+
+    kind: str = "iso"
+    zone: tzinfo = UTC
+    order: Order = "mdy"
+    _primary: Callable[[str, tzinfo], datetime] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_primary", self._reader(self.kind))
+
+    def _reader(self, kind: str) -> Callable[[str, tzinfo], datetime]:
+        order = self.order
+        if kind == "numeric":
+            return lambda text, zone: numeric(text, zone, order)
+        if kind == "spelled":
+            return lambda text, zone: spelled(text, zone, order)
+        return READERS[kind]
+
+    def __call__(self, text: str) -> datetime:
+        try:
+            return self._primary(text, self.zone)
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError):
+            return self._other(text.strip())
+
+    def _other(self, text: str) -> datetime:
+        if not text:
+            raise ValueError("the time is empty")
+        kind = kind_of(text)
+        if kind is None:
+            raise ValueError(f"the time {text[:40]!r} is in no format we know")
+        try:
+            return self._reader(kind)(text, self.zone)
+        except (KeyError, TypeError, IndexError, OverflowError, OSError, ValueError) as error:
+            raise ValueError(f"the time {text[:40]!r} cannot be: {error}") from error
+
+
+def majority(samples: Iterable[str]) -> tuple[str | None, float]:
+    """The format that most samples are in, and the share of samples in any format."""
+    kinds = Counter(kind_of(s.strip()) for s in samples if s.strip())
+    total = sum(kinds.values())
+    known = {k: n for k, n in kinds.items() if k is not None}
+    if not known:
+        return None, 0.0
+    return max(known, key=lambda k: known[k]), sum(known.values()) / total
+
+
+def has_zone(text: str) -> bool:
+    """Whether a value says its own offset (or is an epoch number)."""
+    return bool(
+        NUMBER.fullmatch(text)
+        or re.search(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$", text)
+        or TWITTER.fullmatch(text)
+    )
+
+
+class OrderVotes:
+    """Which of day and month stands first, voted by every value that can tell (one part over 12)."""
+
+    def __init__(self) -> None:
+        self.day_first = 0
+        self.month_first = 0
+        self.separators: Counter[str] = Counter()
+
+    def add(self, text: str) -> None:
+        found = NUMERIC.match(text)
+        if found is None or len(found[1]) == 4:
+            return
+        self.separators[found[2]] += 1
+        if int(found[1]) > 12:
+            self.day_first += 1
+        elif int(found[3]) > 12:
+            self.month_first += 1
+
+    def verdict(self) -> tuple[Order, str]:
+        """The order, and a sentence for the user when it is not certain (empty when it is)."""
+        if not self.separators:
+            return "mdy", ""
+        if self.day_first and self.month_first:
+            order = "dmy" if self.day_first >= self.month_first else "mdy"
+            return order, (
+                f"times mix day-first ({self.day_first}) and month-first ({self.month_first}) "
+                f"dates; the unclear ones are read {'day' if order == 'dmy' else 'month'} first"
+            )
+        if self.day_first or self.month_first:
+            return ("dmy" if self.day_first else "mdy"), ""
+        order = "mdy" if self.separators.most_common(1)[0][0] == "/" else "dmy"
+        return order, (
+            "no date in the file tells day from month; read as "
+            f"{'month/day' if order == 'mdy' else 'day.month'} (change with --date-order)"
+        )
