@@ -16,12 +16,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from listener.collectors.packing import Grammar, render, search_queries
 from listener.errors import ConfigError
 from listener.mention import Post, Query
+
+if TYPE_CHECKING:
+    from listener.matching import BrandTerms
 
 ENTRY_POINTS = "groundswell.collectors"
 
@@ -120,8 +124,8 @@ class Context:
     """What a collector is built from: its source's options, the secrets, the clock, the wait.
 
     ``sleep`` waits for so many seconds and is handed in so that tests do not wait. ``spend`` is asked
-    *before* each request with (requests, dollars) and raises BudgetError when that would cross the
-    source's budget.
+    *before* each request with (requests, dollars at most) and raises BudgetError when that would cross
+    the source's budget; afterwards it is told (0, minus what the request did not cost after all).
     """
 
     source: str
@@ -141,6 +145,8 @@ class Collector(ABC):
     options: ClassVar[type[Options]] = Options
     secrets: ClassVar[tuple[Secret, ...]] = ()
     max_query_length: ClassVar[int | None] = None
+    grammar: ClassVar[Grammar | None] = None  # what its search understands; None: plain OR
+    everything: ClassVar[bool] = False  # True: it yields all it has, and one query serves all brands
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -153,6 +159,25 @@ class Collector(ABC):
         if missing:
             return Readiness(False, "missing " + ", ".join(missing), missing)
         return Readiness(True, "ready", (), len(queries) * 86_400 / every_seconds)
+
+    @classmethod
+    def plan_queries(
+        cls, brands: Sequence[BrandTerms], options: Options
+    ) -> tuple[list[Query], list[str]]:
+        """The queries of a source for these brands, and what did not fit. Pure.
+
+        The default packs names, hashtags, handles and misspellings by ``grammar``.
+        """
+        return search_queries(brands, cls.grammar or Grammar(max_length=cls.max_query_length))
+
+    @classmethod
+    def query_text(cls, query: Query) -> str:
+        """The query as the platform's search reads it."""
+        return render(query, cls.grammar or Grammar(max_length=cls.max_query_length))
+
+    def thread(self, post: Post) -> Page | None:
+        """The conversation around a post, to see whether somebody answered; None where unknown."""
+        return None
 
     @abstractmethod
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:

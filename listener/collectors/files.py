@@ -540,6 +540,7 @@ class Files(Collector):
     platform = "files"
     summary = "CSV and JSON-lines exports of any tool"
     options = FilesOptions
+    everything = True
 
     position: int = 0
     plan: Plan | None = None
@@ -621,6 +622,9 @@ class Files(Collector):
             ),
             rejected=rejects,
             complete=complete,
+            # An export that says what answers what carries its conversations: nobody answered there
+            # means that nobody did. One that does not leaves its threads unknown.
+            threads_read=bool({"reply_to", "conversation"} & set(plan.mapping)),
         )
 
     @staticmethod

@@ -370,6 +370,12 @@ class Collected(Base):
                         "links = NULL, deleted_at = ? WHERE key = ? AND deleted_at IS NULL",
                         (now, key),
                     ).rowcount
+                    # Nothing is left to judge or to place: the stages need not ask for it again.
+                    db.execute(
+                        "UPDATE mentions SET judged_at = COALESCE(judged_at, ?), "
+                        "basis = COALESCE(basis, 'unknown') WHERE key = ?",
+                        (now, key),
+                    )
                 if done:
                     gone += 1
                     db.execute("DELETE FROM payloads WHERE key = ?", (key,))

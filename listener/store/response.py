@@ -10,6 +10,7 @@ from listener.store.base import Base, Row, marks
 
 DueFor = Callable[[str, int], int | None]
 RETRY_LIMIT = 8
+FOREVER = 1 << 60
 
 
 class Responses(Base):
@@ -22,11 +23,16 @@ class Responses(Base):
         new = []
         with self.write() as db:
             for s in spikes:
+                # Found again with later counts, a spike may begin an hour sooner or later than
+                # before: what overlaps it is the same spike.
                 known = db.execute(
                     "SELECT id FROM spikes WHERE brand = ? AND region = ? AND kind = ? "
-                    "AND start = ?",
-                    (s.brand, s.region, s.kind, epoch(s.start)),
-                ).fetchone()
+                    "AND start < ? AND COALESCE(end, ?) > ? ORDER BY start LIMIT 1",
+                    (
+                        s.brand, s.region, s.kind, epoch(s.end) if s.end else FOREVER, FOREVER,
+                        epoch(s.start),
+                    ),
+                ).fetchone()  # fmt: skip
                 values = (
                     epoch(s.peak), epoch(s.end) if s.end else None, s.expected, s.observed,
                     s.p_value, s.severity,
@@ -54,6 +60,54 @@ class Responses(Base):
                     [(spike_id, key) for key in s.evidence],
                 )
         return new
+
+    def close_spikes(self, still_open: Iterable[tuple[str, str, str]], now: int) -> int:
+        """End the open spikes whose (brand, region, kind) is no longer above its usual."""
+        keep = set(still_open)
+        with self.write() as db:
+            over = [
+                (now, row[0])
+                for row in db.execute(
+                    "SELECT id, brand, region, kind FROM spikes WHERE end IS NULL"
+                )
+                if (row[1], row[2], row[3]) not in keep
+            ]
+            db.executemany("UPDATE spikes SET end = ? WHERE id = ?", over)
+        return len(over)
+
+    def evidence(
+        self, brand: str, country: str | None, start: int, end: int, label: str | None,
+        limit: int = 200,
+    ) -> list[str]:  # fmt: skip
+        """Keys of the mentions behind a spike, originals before copies, oldest first."""
+        return [
+            row["key"]
+            for row in self.rows(
+                "SELECT key FROM mentions WHERE brand = ? AND created_at >= ? AND created_at < ? "
+                "AND wrong = 0 AND (? IS NULL OR country = ?) AND (? IS NULL OR label = ?) "
+                "ORDER BY copy, created_at LIMIT ?",
+                (brand, start, end, country, country, label, label, limit),
+            )
+        ]
+
+    def hourly_counts(self, since: int) -> list[Row]:
+        """``hour, brand, country, label, posts`` from a moment on, for the spike detector."""
+        return self.rows(
+            "SELECT hour, brand, country, label, SUM(posts) AS posts FROM counts WHERE hour >= ? "
+            "GROUP BY hour, brand, country, label",
+            (since,),
+        )
+
+    def gaps(self, since: int) -> list[tuple[int, int]]:
+        """Stretches of time for which a source had more than it gave: counts there are not known."""
+        return [
+            (row["window_start"], row["window_end"])
+            for row in self.rows(
+                "SELECT DISTINCT window_start, window_end FROM coverage WHERE truncated = 1 "
+                "AND window_start IS NOT NULL AND window_end > ?",
+                (since,),
+            )
+        ]
 
     def spikes(
         self, brands: Sequence[str] = (), since: int = 0, until: int | None = None,

@@ -1,0 +1,521 @@
+"""``import``, ``run``, ``demo``, ``status``, ``inbox`` and ``dashboard``: the monitor at work."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from listener.cli.common import (
+    ago,
+    config_path,
+    db_path,
+    echo_json,
+    open_config,
+    open_store,
+    print_table,
+    progress,
+    set_up_logging,
+)
+from listener.errors import GroundswellError, InputError, StoreBusy
+
+if TYPE_CHECKING:
+    from listener.pipeline import Pipeline, Tick
+    from listener.store import Store
+
+DEMO_DB = "groundswell-demo.db"
+
+
+# import -------------------------------------------------------------------------------------------
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  groundswell import posts.csv
+  groundswell import export.jsonl.gz --platform x --json
+  groundswell import odd.csv --map text=Message --map created="Date (UTC)"
+  groundswell import archive.csv --no-judge      # store now, let `groundswell run` judge""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--map", "mapping", multiple=True, help="field=Column, where the guess is wrong.")
+@click.option("--platform", default=None, help="The platform the posts are from.")
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of times without one.")
+@click.option("--encoding", default=None, help="The file's encoding, when the guess is wrong.")
+@click.option("--delimiter", default=None, help="One of , ; tab |, when the guess is wrong.")
+@click.option(
+    "--key", type=click.Choice(["auto", "id", "content"]), default="auto", show_default=True,
+    help="What makes two rows one post.",
+)  # fmt: skip
+@click.option(
+    "--date-order", type=click.Choice(["auto", "dmy", "mdy"]), default="auto", show_default=True
+)
+@click.option("--rejects", type=click.Path(path_type=Path), default=None, help="Where bad rows go.")
+@click.option("--judge/--no-judge", default=True, help="Score the mentions right away.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    file: Path,
+    mapping: tuple[str, ...],
+    platform: str | None,
+    timezone: str,
+    encoding: str | None,
+    delimiter: str | None,
+    key: str,
+    date_order: str,
+    rejects: Path | None,
+    judge: bool,
+    as_json: bool,
+) -> None:
+    """Import posts from a CSV or JSON-lines export of any tool.
+
+    Columns are guessed from their heads and shown. A bad row is counted, written aside and does not
+    stop the rest; a row that was imported before is not stored twice.
+    """
+    from pydantic import ValidationError
+
+    from listener.collectors.files import FilesOptions
+    from listener.pipeline import Pipeline
+
+    set_up_logging(False)
+    config = open_config(ctx)
+    try:
+        options = FilesOptions(
+            path=str(file), map=dict(_pair(item) for item in mapping), platform=platform,
+            timezone=timezone, encoding=encoding, delimiter=delimiter, key=key,
+            date_order=date_order,
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"--{first['loc'][0]} {first['input']!r} {first['msg']}") from error
+    with open_store(ctx, create=True) as store:
+        pipeline = Pipeline(store, config)
+        result, notes = _import_file(pipeline, options, rejects, show=not as_json)
+        tick = _stages_unless_running(store, pipeline, judge=judge)
+    if as_json:
+        echo_json(result)
+        return
+    click.echo(
+        f"{result['read']:,} read, {result['stored']:,} stored, {result['updated']:,} updated, "
+        f"{result['matched']:,} name a brand, {result['rejected']:,} rejected"
+    )
+    for note in notes:
+        click.echo(f"  {note}")
+    for stage, reason in tick.failed.items():
+        click.echo(f"  {stage} could not run: {reason}", err=True)
+
+
+def _pair(item: str) -> tuple[str, str]:
+    name, equals, column = item.partition("=")
+    if not equals or not column:
+        raise InputError(f"--map {item!r}: write it as field=Column, such as text=Message")
+    return name.strip(), column.strip()
+
+
+def _import_file(
+    pipeline: Pipeline, options: Any, rejects: Path | None, *, show: bool
+) -> tuple[dict[str, int], list[str]]:
+    """Stream a file through matching into the store. Returns the public counts, and notes."""
+    from listener.collectors import Context, Reject
+    from listener.collectors.files import Files, inspect
+    from listener.mention import Query
+    from listener.store import Saved
+
+    plan = inspect(options.path, options)
+    if show:
+        print_table(
+            f"{plan.path.name}: {plan.rows:,} rows of {plan.platform}, keyed by {plan.key}",
+            ("field", "column", "for example"),
+            [(name, column, plan.examples.get(name, "")) for name, column in plan.mapping.items()],
+        )
+        for note in plan.notes:
+            click.echo(f"  note: {note}")
+    collector = Files(Context(source=f"import:{plan.path.name}", options=options))
+    collector.plan = plan
+    saved, read = Saved(), 0
+    explained: list[Reject] = []
+    aside = rejects or plan.path.with_name(plan.path.name + ".rejected.jsonl")
+    if rejects is None and not os.access(plan.path.parent, os.W_OK):
+        aside = pipeline.store.path.with_name(plan.path.name + ".rejected.jsonl")
+    with progress() as bar:
+        task = bar.add_task("importing", total=plan.rows)
+        for page in collector.fetch(Query("all", (), ()), None):
+            saved += pipeline.keep(
+                page, source=collector.context.source, platform=plan.platform,
+                query=plan.fingerprint,
+            )  # fmt: skip
+            read += len(page.posts) + len(page.rejected)
+            if page.rejected:
+                explained += page.rejected[: max(0, 5 - len(explained))]
+                # The first rejects of an import start the file anew: it speaks of this import.
+                with aside.open("w" if saved.rejected == len(page.rejected) else "a") as handle:
+                    for item in page.rejected:
+                        record = {"where": item.where, "why": item.reason, "row": item.payload}
+                        handle.write(json.dumps(record, ensure_ascii=True) + "\n")
+            bar.update(task, completed=read)
+    notes = [f"{item.where}: {item.reason}" for item in explained]
+    if saved.rejected:
+        notes.append(f"all {saved.rejected} rejected rows are in {aside}")
+    counts = {
+        "read": read, "stored": saved.stored, "updated": saved.updated,
+        "matched": saved.matched, "rejected": saved.rejected,
+    }  # fmt: skip
+    return counts, notes
+
+
+def _stages_unless_running(store: Store, pipeline: Pipeline, *, judge: bool) -> Tick:
+    """Run the stages here, unless a running monitor on the same store does it anyway."""
+    from listener.pipeline import Tick
+    from listener.store import RunLock
+
+    only = ("place", "flag", "group", "count", "spike")
+    try:
+        with RunLock(store.path), progress() as bar:
+            tasks: dict[str, Any] = {}
+            if judge:
+                tasks["judge"] = bar.add_task("judging", total=store.count_unjudged())
+
+            def show(stage: str, done: int) -> None:
+                if stage in tasks:
+                    bar.update(tasks[stage], completed=done)
+
+            return pipeline.tick(show, only=(*only, "judge") if judge else only)
+    except StoreBusy as error:
+        click.echo(f"The monitor that runs here (process {error.pid}) will judge them.", err=True)
+        return Tick({}, {})
+
+
+# run ----------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell run                 # until Ctrl-C or SIGTERM
+  groundswell run --once          # each source and each stage once, for cron
+  groundswell --db other.db run"""
+)
+@click.option("--once", is_flag=True, help="Each source and each stage once, then end.")
+@click.option("--verbose", is_flag=True, help="Also what the libraries say.")
+@click.pass_context
+def run(ctx: click.Context, once: bool, verbose: bool) -> None:
+    """Collect, match, judge, place, count and watch, on the schedule of keywords.yaml."""
+    from listener.config import load_secrets
+    from listener.pipeline import Pipeline
+    from listener.schedule import Schedule
+    from listener.store import RunLock
+
+    set_up_logging(verbose)
+    config = open_config(ctx)
+    log = logging.getLogger("groundswell")
+    with open_store(ctx, create=True) as store, RunLock(store.path):
+        pipeline = Pipeline(store, config, secrets=load_secrets())
+        if once:
+            saved, failed = pipeline.collect_all()
+            tick = pipeline.tick()
+            failed |= tick.failed
+            click.echo(
+                f"{saved.stored} new, {saved.updated} changed, {saved.matched} name a brand; "
+                + ", ".join(f"{stage} {n}" for stage, n in tick.done.items())
+            )
+            if failed:
+                raise GroundswellError(
+                    "; ".join(f"{name} failed: {why}" for name, why in failed.items())
+                )
+            return
+        log.info("process %d listens with %d sources; Ctrl-C stops", os.getpid(),
+                 sum(s.enabled for s in config.sources))  # fmt: skip
+        if not any(s.enabled for s in config.sources):
+            log.warning("no source is enabled in %s: only the stages run", config_path(ctx))
+        Schedule(pipeline).run()
+        log.info("stopped; the next start goes on from here")
+
+
+# demo ---------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell demo                      # history, a live crisis, and the dashboard
+  groundswell demo --port 8600 --seed 7
+  groundswell demo --fresh              # forget the last demo and start anew
+  groundswell demo --once --json        # make the history, judge it, and end"""
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same posts.")
+@click.option("--port", default=8501, show_default=True, help="Where the dashboard listens.")
+@click.option("--fresh", is_flag=True, help="Delete the last demo first.")
+@click.option("--once", is_flag=True, help="Make and judge the history, then end.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: the status as JSON.")
+@click.pass_context
+def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_json: bool) -> None:
+    """A living monitor on made-up posts: a fictional brand, two weeks of history, a crisis now.
+
+    It keeps to a database and a keywords file of its own, and every page says that it is a demo.
+    """
+    from listener.collectors.demo import demo_config
+    from listener.config import parse_config
+    from listener.pipeline import Pipeline
+    from listener.schedule import Schedule
+    from listener.store import RunLock, Store
+
+    set_up_logging(False)
+    root = ctx.find_root()
+    named = root.get_parameter_source("db") != click.core.ParameterSource.DEFAULT
+    path = Path(db_path(ctx) if named else DEMO_DB)
+    keywords = path.with_suffix(".yaml")
+    with RunLock(path):
+        if fresh:
+            for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                path.with_name(name).unlink(missing_ok=True)
+        keywords.write_text(demo_config(seed), encoding="utf-8")
+        config = parse_config(keywords.read_text(encoding="utf-8"), str(keywords))
+        with Store(path) as store:
+            if store.span() is not None and not store.has_demo():
+                raise InputError(f"{path} holds real posts; a demo wants a file of its own (--db)")
+            pipeline = Pipeline(store, config)
+            if once:
+                _demo_history(store, pipeline)
+                if as_json:
+                    echo_json(store.status(int(time.time())))
+                return
+            port = free_port(port)
+            with _dashboard(path, keywords, port) as shown:
+                _demo_history(store, pipeline)
+                click.echo(f"\n  The demo is live: http://127.0.0.1:{port}   (Ctrl-C stops it)\n")
+                schedule = Schedule(pipeline)
+
+                def end_with_the_dashboard() -> None:
+                    if shown.poll() is not None:
+                        schedule.stop.set()
+
+                schedule.scheduler.add_job(end_with_the_dashboard, "interval", seconds=2)
+                schedule.run()
+
+
+def _demo_history(store: Store, pipeline: Pipeline) -> None:
+    """The two weeks up to now, judged; quick the second time, since only what is new is judged."""
+    with progress() as bar:
+        task = bar.add_task("making posts", total=None)
+        saved, failed = pipeline.collect_all()
+        bar.update(task, total=saved.stored, completed=saved.stored)
+        judging = bar.add_task("judging", total=store.count_unjudged())
+        tick = pipeline.tick(
+            lambda stage, done: bar.update(judging, completed=done) if stage == "judge" else None
+        )
+    for name, why in {**failed, **tick.failed}.items():
+        click.echo(f"  {name} could not run: {why}", err=True)
+
+
+# dashboard ----------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell dashboard
+  groundswell --db other.db dashboard --port 8600
+  groundswell dashboard --address 0.0.0.0     # only behind a proxy with sign-in"""
+)
+@click.option("--port", default=8501, show_default=True)
+@click.option(
+    "--address", default="127.0.0.1", show_default=True, help="Loopback unless told otherwise."
+)
+@click.pass_context
+def dashboard(ctx: click.Context, port: int, address: str) -> None:
+    """Open the dashboard on loopback. It only reads; `groundswell run` keeps the data fresh."""
+    open_store(ctx, create=True).close()
+    port = free_port(port, address)
+    click.echo(f"Dashboard: http://{address}:{port}   (Ctrl-C stops it)")
+    if address not in ("127.0.0.1", "localhost", "::1"):
+        click.echo("  It is reachable from other machines: put sign-in before it.", err=True)
+    process = _dashboard(Path(db_path(ctx)), Path(config_path(ctx)), port, address)
+    with process as shown, suppress(KeyboardInterrupt):
+        shown.wait()
+    if shown.returncode not in (0, -15, -2, None):
+        raise GroundswellError(f"the dashboard ended with code {shown.returncode}; see above")
+
+
+class _dashboard:
+    """The Streamlit process, ended together with us."""
+
+    def __init__(self, db: Path, config: Path, port: int, address: str = "127.0.0.1") -> None:
+        from importlib.util import find_spec
+
+        spec = find_spec("dashboard")
+        if spec is None or not spec.submodule_search_locations:
+            raise GroundswellError("the dashboard is not installed: pip install groundswell")
+        app = Path(next(iter(spec.submodule_search_locations))) / "app.py"
+        self.command = [
+            sys.executable, "-m", "streamlit", "run", str(app),
+            "--server.address", address, "--server.port", str(port),
+            "--server.headless", "true", "--server.fileWatcherType", "none",
+            "--browser.gatherUsageStats", "false",
+        ]  # fmt: skip
+        self.environment = {
+            **os.environ,
+            "GROUNDSWELL_DB": str(db.resolve()),
+            "GROUNDSWELL_CONFIG": str(config.resolve()),
+        }
+
+    def __enter__(self) -> subprocess.Popen[bytes]:
+        self.process = subprocess.Popen(  # noqa: S603
+            self.command, env=self.environment, stdout=subprocess.DEVNULL
+        )
+        return self.process
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def free_port(port: int, address: str = "127.0.0.1") -> int:
+    """``port``, or the next one of twenty that nobody listens on."""
+    for candidate in range(port, port + 20):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, candidate))
+            except OSError:
+                continue
+            return candidate
+    raise InputError(f"ports {port} to {port + 19} are all taken; name a free one with --port")
+
+
+# status and inbox ---------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell status
+  groundswell status --json | python -m json.tool"""
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """What is stored, what waits for which stage, how each source fares, and the response."""
+    from listener.inbox import response_summary
+    from listener.store import Filter
+
+    now = int(time.time())
+    with open_store(ctx) as store:
+        found = store.status(now)
+        found["response"] = response_summary(store, Filter())
+    if as_json:
+        echo_json(found)
+        return
+    counts, waiting = found["counts"], found["waiting"]
+    if found["demo"]:
+        click.echo("DEMO DATA: these posts are made up.")
+    print_table(
+        "", ("stored", "number"), [(k.replace("_", " "), f"{v:,}") for k, v in counts.items()]
+    )
+    print_table(
+        "",
+        ("stage", "waits", "last run", "rows so far", "last error"),
+        [
+            (
+                name,
+                waiting.get(name, ""),
+                ago((found["stages"].get(name) or {}).get("lag_seconds")),
+                (found["stages"].get(name) or {}).get("rows", 0),
+                (found["stages"].get(name) or {}).get("last_error") or "",
+            )
+            for name in ("judge", "place", "group", "count", "flag", "spike", "alert")
+        ],
+    )
+    print_table(
+        "",
+        ("source", "last success", "failures", "posts", "requests", "$", "$ a post", "last error"),
+        [
+            (
+                s["source"],
+                ago(None if s["last_ok_at"] is None else now - s["last_ok_at"]),
+                s["failures"],
+                s["posts"],
+                s["requests"],
+                f"{s['cost_usd']:.2f}",
+                f"{s['cost_usd'] / s['posts']:.4f}" if s["posts"] else "",
+                s["last_error"] or "",
+            )
+            for s in found["sources"]
+        ],
+    )
+    _print_response(found["response"])
+    running = found["running_pid"]
+    click.echo(
+        f"model {found['model'] or 'not used yet'}; database "
+        f"{found['database_bytes'] / 1e6:,.1f} MB; "
+        + (f"running as process {running}" if running else "not running")
+    )
+
+
+def _print_response(response: dict[str, Any]) -> None:
+    for what in ("conversations", "mentions"):
+        part = response[what]
+        rate = part["share_unanswered"]
+        minutes = part["median_first_response_minutes"]
+        click.echo(
+            f"{what}: {part['answered']:,} answered, {part['unanswered']:,} unanswered"
+            + (f" ({rate:.1%})" if rate is not None else "")
+            + f", {part['unknown']:,} not known; median first response "
+            + (f"{minutes:,.1f} min" if minutes is not None else "not known")
+        )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell inbox
+  groundswell inbox --brand Acme --limit 100
+  groundswell inbox --json"""
+)
+@click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated.")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def inbox(ctx: click.Context, brands: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Mentions that nobody answered, first due first, and how fast the others were answered."""
+    from listener.inbox import response_summary
+    from listener.store import Filter
+
+    where = Filter(brands=brands)
+    now = int(time.time())
+    with open_store(ctx) as store:
+        rows = store.unanswered(where, limit=limit)
+        summary = response_summary(store, where)
+    if as_json:
+        keep = ("key", "brand", "platform", "created_at", "due_at", "author_handle", "text",
+                "label", "url", "thread", "owner")  # fmt: skip
+        echo_json({"response": summary, "unanswered": [{k: r[k] for k in keep} for r in rows]})
+        return
+    _print_response(summary)
+    print_table(
+        "",
+        ("due", "age", "brand", "on", "who", "feels", "says"),
+        [
+            (
+                "?" if r["due_at"] is None
+                else f"{ago(now - r['due_at'])} ago" if r["due_at"] < now
+                else f"in {ago(r['due_at'] - now)}",
+                ago(now - r["created_at"]), r["brand"], r["platform"], r["author_handle"],
+                r["label"] or "not judged", " ".join(r["text"].split())[:80],
+            )
+            for r in rows
+        ],
+    )  # fmt: skip

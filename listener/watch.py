@@ -1,0 +1,117 @@
+"""From hourly counts to spikes: which series are watched, and what each finding means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from listener.mention import Spike, moment
+from sentiment.spikes import DEFAULT, Detector, Settings, find_in_arrays
+
+HOUR = 3600
+EVERYWHERE = "*"  # the series of all regions together, the unknown ones included
+HISTORY_DAYS = 42  # six weeks teach the hour-of-week rhythm; older counts change nothing
+KINDS = ("negative", "negative share", "volume", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Hourly counts of one brand in one region; arrays have one value an hour from ``first`` on."""
+
+    brand: str
+    region: str
+    all: np.ndarray[Any, np.dtype[np.float64]]
+    negative: np.ndarray[Any, np.dtype[np.float64]]
+    positive: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def build_series(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    since: int,
+    until: int,
+    gaps: Sequence[tuple[int, int]] = (),
+) -> tuple[int, list[Series]]:
+    """Counts (``hour, brand, country, label, posts``) as series for each brand and region.
+
+    A brand's series begins at its first post: before that nobody listened, as far as the store can
+    tell, and an hour without rows is "not known". Later hours without rows are zero, unless they
+    lie in a gap. Returns the first hour and the series.
+    """
+    first, last = since - since % HOUR, until - until % HOUR
+    ticks = (last - first) // HOUR + 1
+    sums: dict[tuple[str, str], np.ndarray[Any, np.dtype[np.float64]]] = {}
+    begins: dict[str, int] = {}
+    columns = {"negative": 1, "positive": 2}
+    for row in rows:
+        tick = (int(row["hour"]) - first) // HOUR
+        if not 0 <= tick < ticks:
+            continue
+        brand, country = str(row["brand"]), str(row["country"])
+        begins[brand] = min(begins.get(brand, ticks), tick)
+        for region in (EVERYWHERE, country) if country else (EVERYWHERE,):
+            cell = sums.get((brand, region))
+            if cell is None:
+                cell = sums[brand, region] = np.zeros((3, ticks))
+            cell[0, tick] += row["posts"]
+            column = columns.get(str(row["label"]))
+            if column is not None:
+                cell[column, tick] += row["posts"]
+    unknown = np.zeros(ticks, dtype=bool)
+    for a, b in gaps:
+        unknown[max(0, (a - first) // HOUR) : max(0, -(-(b - first) // HOUR))] = True
+    out = []
+    for (brand, region), cell in sorted(sums.items()):
+        cell[:, : begins[brand]] = np.nan
+        cell[:, unknown] = np.nan
+        out.append(Series(brand, region, cell[0], cell[1], cell[2]))
+    return first, out
+
+
+def find(
+    first: int, series: Sequence[Series], *, open_until: int, settings: Settings = DEFAULT
+) -> list[Spike]:
+    """Spikes of every kind in every series, false discoveries controlled over all of a kind.
+
+    ``open_until``: a spike that lasts at the end of the counts is still open only when the counts
+    reach this hour; otherwise it ends where the counts end.
+    """
+    found: list[Spike] = []
+    if not series:
+        return found
+    total = np.stack([s.all for s in series], axis=1)
+    for kind in KINDS:
+        if kind == "volume":
+            counts = total
+        elif kind == "positive":
+            counts = np.stack([s.positive for s in series], axis=1)
+        else:
+            counts = np.stack([s.negative for s in series], axis=1)
+        detector = Detector(HOUR, kind, settings)
+        exposure = total if kind == "negative share" else None
+        end_of_counts = first + total.shape[0] * HOUR
+        for one, findings in zip(
+            series, find_in_arrays(detector, first, counts, exposure), strict=True
+        ):
+            for f in findings:
+                end = f.end
+                if end is None and end_of_counts < open_until:
+                    end = end_of_counts
+                found.append(
+                    Spike(
+                        brand=one.brand,
+                        region=one.region,
+                        kind=kind,
+                        start=moment(f.start),
+                        peak=moment(f.peak),
+                        end=None if end is None else moment(end),
+                        expected=f.expected,
+                        observed=f.observed,
+                        p_value=f.p_value,
+                        severity=f.severity,
+                    )
+                )
+    return found
