@@ -108,4 +108,4 @@ def detect(file: Path, as_json: bool) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(f"{len(spikes)} spikes in {len(rows)} rows")
+    console.print(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
