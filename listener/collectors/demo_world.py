@@ -1,0 +1,470 @@
+"""The world behind the demo: who posts, where, when and what. All of it follows from seed and start.
+
+Time is cut into slices of ten minutes; each market's slice has a random generator of its own, so any
+stretch of time can be made without making what lies before it. Replies, reposts and copies hang on
+the post that caused them, and appear up to a day after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from listener.mention import moment
+
+DAYS = 14
+SLICE = 600
+LONGEST_DELAY = 86_400
+BASE_PER_MINUTE = 0.19  # originals of all markets; replies, reposts and copies come on top
+# How busy an hour of local time is (mean about 1), and a weekday (Monday first).
+HOURS = (
+    0.35, 0.2, 0.13, 0.1, 0.1, 0.18, 0.4, 0.75, 1.0, 1.1, 1.15, 1.35,
+    1.6, 1.45, 1.15, 1.05, 1.1, 1.3, 1.6, 1.9, 1.85, 1.6, 1.15, 0.7,
+)  # fmt: skip
+WEEKDAYS = (1.08, 1.02, 1.0, 1.0, 1.1, 0.92, 0.85)
+CHECKPOINTS = (600, 1_800, 3_600, 10_800, 21_600)  # ages at which a post's engagement is seen again
+MISSPELT = (
+    "Quendarro", "Qendaro", "Quendario", "Quandaro", "Kwendaro", "Quendero", "Queendaro",
+    "Quenduro", "Quendarо", "Quendaroo", "Quen daro", "Quendao", "quednaro", "Quemdaro",
+)  # fmt: skip
+LOCAL = {"ja": "クエンダロ", "ar": "كويندارو", "hi": "क्वेंडारो", "th": "เควนดาโร"}
+HASHTAG = {"negative": "quendarofail", "crisis": "quendarodown"}
+HANDLES = {
+    "x": "quendaro",
+    "bluesky": "quendaro.example",
+    "mastodon": "quendaro@social.example",
+    "reddit": "quendaro_official",
+}
+PLATFORMS = (("x", 58), ("bluesky", 13), ("mastodon", 8), ("reddit", 15), ("news", 6))
+KINDS = (
+    ("positive", 27), ("neutral", 25), ("negative", 24), ("ask", 10), ("rival", 4), ("spam", 3),
+    ("chatter", 3), ("lookalike", 3), ("ambiguous", 1),
+)  # fmt: skip
+LABELS = {
+    "positive": "positive",
+    "negative": "negative",
+    "crisis": "negative",
+    "relief": "positive",
+}
+STOPS = {"ja": "。", "hi": "।", "th": ""}
+EMOJI = {"positive": "😊 🙌 ❤️ 👏 😍 🎉".split(), "negative": "😡 🤦 😤 👎 🙄 😞".split()}  # noqa: SIM905
+ANSWERED = {"negative": 0.55, "ask": 0.7, "positive": 0.12, "crisis": 0.16, "neutral": 0.02}
+
+
+@dataclass(frozen=True, slots=True)
+class Crisis:
+    """One regional crisis: ``peak`` posts a minute at ``rise`` seconds; it fades after ``hold``."""
+
+    name: str
+    country: str
+    start: int
+    rise: int
+    hold: int
+    fade: int
+    peak: float
+
+    def rate(self, age: float) -> float:
+        """Posts a minute when the crisis is ``age`` seconds old."""
+        if age < 0:
+            return 0.0
+        grown = 1 / (1 + math.exp(-7 * (age / self.rise - 0.6)))
+        over = max(0.0, age - self.rise - self.hold)
+        faded = math.exp(-over / self.fade)
+        return self.peak * grown * faded if faded > 0.01 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One post to be: ``kind`` and ``label`` are the truth about it, the rest goes into its payload."""
+
+    id: str
+    platform: str
+    market: str
+    language: str
+    kind: str
+    label: str
+    created: int
+    text: str
+    author: Mapping[str, Any]
+    crisis: str | None = None
+    final_likes: int = 0
+    root: str | None = None
+    reply_to: str | None = None
+    repost_of: str | None = None
+    theme: str | None = None
+    coordinates: tuple[float, float] | None = None
+    tagged: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.platform}:{self.id}"
+
+    def payload(self, seen: int) -> dict[str, Any]:
+        """The post as if fetched at ``seen``; likes and views have grown to what they are by then."""
+        grown = 1 - math.exp(-max(0, seen - self.created) / 5_400)
+        likes = round(self.final_likes * grown)
+        found: dict[str, Any] = {
+            "demo": True,
+            "id": self.id,
+            "platform": self.platform,
+            "text": self.text,
+            "created_at": moment(self.created).isoformat(),
+            "lang": self.language if self.platform in ("x", "bluesky", "mastodon") else None,
+            "author": dict(self.author),
+            "url": f"https://demo.example/{self.platform}/{self.id}",
+            "conversation_id": self.root or self.id,
+            "reply_to": self.reply_to,
+            "repost_of": self.repost_of,
+            "likes": likes,
+            "replies": likes // 9,
+            "reposts": likes // 5,
+            "views": likes * 37 + 20,
+            "country": self.market if self.tagged else None,
+            "coordinates": list(self.coordinates) if self.coordinates else None,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+
+@lru_cache(1)
+def _data() -> tuple[dict[str, Any], dict[str, Any]]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    folder = Path(__file__).resolve().parents[1] / "data"
+    texts, world = (
+        yaml.load((folder / f"demo_{name}.yaml").read_text("utf-8"), loader)  # noqa: S506
+        for name in ("texts", "world")
+    )
+    return texts, world
+
+
+def poisson(rng: Random, mean: float) -> int:
+    """A Poisson count (Knuth); large means are halved first."""
+    if mean > 30:
+        return poisson(rng, mean / 2) + poisson(rng, mean / 2)
+    limit, count, product = math.exp(-mean), 0, rng.random()
+    while product > limit:
+        count += 1
+        product *= rng.random()
+    return count
+
+
+def choose(rng: Random, weighted: Any) -> str:
+    """One of (name, weight) pairs, or of a mapping of weights."""
+    pairs = list(weighted.items()) if isinstance(weighted, Mapping) else list(weighted)
+    return str(rng.choices([p[0] for p in pairs], [p[1] for p in pairs])[0])
+
+
+class World:
+    """All posts of one seed and start. ``speed`` hastens what happens after ``start``."""
+
+    def __init__(self, seed: int, start: int, speed: float = 1.0) -> None:
+        self.seed, self.start, self.speed = seed, start, speed
+        self.texts, world = _data()
+        self.markets: dict[str, Any] = world["markets"]
+        self.people: dict[str, Any] = world
+        self._weights = sum(m["weight"] for m in self.markets.values())
+        self._zones = {code: [ZoneInfo(z) for z in m["zones"]] for code, m in self.markets.items()}
+        self._made: dict[int, list[Event]] = {}
+
+    def crises_until(self, until: int) -> tuple[Crisis, ...]:
+        """The one that ended nine days ago, the one under way, then another every 26 hours."""
+        nine_days_ago = (self.start - 9 * 86_400) // 86_400 * 86_400
+        found = [
+            Crisis("double charges", "DE", nine_days_ago + 6 * 3600, 10_800, 14_400, 5_400, 0.9),
+            Crisis("outage", "BR", self.start - 11_100, 14_000, 5_400, 3_600, 18.0),
+        ]
+        later, countries = self.start + 26 * 3600, ("MX", "GB", "ID", "FR", "TR", "BR")
+        while later <= until:
+            country = countries[(len(found) - 2) % len(countries)]
+            found.append(Crisis("outage", country, later, 9_000, 5_400, 3_600, 6.0))
+            later += 26 * 3600
+        return tuple(found)
+
+    def payloads(self, since: int, until: int, seen: int) -> Iterator[dict[str, Any]]:
+        """Posts of (since, until] as seen at ``seen``; and earlier ones whose engagement has grown."""
+        for event in self.events(since, until):
+            yield event.payload(seen)
+        if until >= seen:
+            first = max(since - CHECKPOINTS[-1], self.start - DAYS * 86_400)
+            for event in self.events(first, since):
+                if event.final_likes >= 15 and any(
+                    since < event.created + age <= until for age in CHECKPOINTS
+                ):
+                    yield event.payload(seen)
+
+    def events(self, since: int, until: int) -> list[Event]:
+        """Everything posted in (since, until], oldest first."""
+        oldest = max(since - LONGEST_DELAY, self.start - DAYS * 86_400)
+        found = [
+            event
+            for slot in range(oldest // SLICE, until // SLICE + 1)
+            for event in self._slice(slot)
+            if since < event.created <= until
+        ]
+        return sorted(found, key=lambda e: (e.created, e.id))
+
+    def _slice(self, slot: int) -> list[Event]:
+        if slot not in self._made:
+            if len(self._made) > 3_000:
+                self._made.clear()
+            made: list[Event] = []
+            crises = self.crises_until((slot + 1) * SLICE)
+            for code in self.markets:
+                made.extend(self._market_slice(slot, code, crises))
+            self._made[slot] = made
+        return self._made[slot]
+
+    def _market_slice(self, slot: int, code: str, crises: tuple[Crisis, ...]) -> Iterator[Event]:
+        rng = Random(f"{self.seed}:{self.start}:{slot}:{code}")
+        middle = slot * SLICE + SLICE // 2
+        market = self.markets[code]
+        local = datetime.fromtimestamp(middle, self._zones[code][0])
+        usual = HOURS[local.hour] * WEEKDAYS[local.weekday()]
+        share = market["weight"] / self._weights
+        number = 0
+        for _ in range(poisson(rng, BASE_PER_MINUTE * SLICE / 60 * share * usual)):
+            number += 1
+            yield from self._post(rng, slot, code, number, None)
+        for crisis in crises:
+            if crisis.country != code:
+                continue
+            rate = crisis.rate(self._age(crisis, middle)) * (0.4 + 0.6 * min(1.3, usual))
+            fading = self._age(crisis, middle) > crisis.rise + crisis.hold
+            for _ in range(poisson(rng, rate * SLICE / 60)):
+                number += 1
+                yield from self._post(rng, slot, code, number, crisis, fading)
+
+    def _age(self, crisis: Crisis, now: int) -> float:
+        """How old a crisis is on its own clock, which ``speed`` hastens once the demo is live."""
+        if now <= self.start or crisis.start > self.start:
+            return now - crisis.start
+        return self.start - crisis.start + (now - self.start) * self.speed
+
+    def _post(
+        self,
+        rng: Random,
+        slot: int,
+        code: str,
+        number: int,
+        crisis: Crisis | None,
+        fading: bool = False,
+    ) -> Iterator[Event]:
+        """A post, and what it sets off."""
+        market = self.markets[code]
+        language = choose(rng, market["languages"])
+        kind = "crisis" if crisis else choose(rng, KINDS)
+        if crisis and rng.random() < (0.3 if fading else 0.03):
+            kind = "relief" if "relief" in self.texts[language] else "neutral"
+        platform = choose(rng, PLATFORMS)
+        if platform == "news" and kind != "neutral":
+            platform = "x"
+        text, label, theme = self._text(rng, code, language, kind, platform)
+        author = self._author(rng, code) if platform != "news" else self._paper(rng, code)
+        weight = math.log10((author.get("followers") or 10) + 10)
+        root = Event(
+            id=self._id(slot, code, number),
+            platform=platform,
+            market=code,
+            language=language,
+            kind=kind,
+            label=label,
+            created=slot * SLICE + rng.randrange(SLICE),
+            text=text,
+            author=author,
+            crisis=crisis.name if crisis else None,
+            final_likes=int(rng.lognormvariate(0.2, 1.3) * weight * (2.5 if crisis else 1)),
+            theme=theme,
+            tagged=rng.random() < 0.07 and platform == "x",
+            coordinates=self._near(rng, market) if rng.random() < 0.03 else None,
+        )
+        yield root
+        yield from self._echoes(rng, root)
+        yield from self._answers(rng, root)
+
+    def _id(self, *parts: object) -> str:
+        said = ":".join(str(p) for p in (self.seed, self.start, *parts))
+        return "demo-" + hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
+
+    def _brand(self, rng: Random, language: str, platform: str, kind: str) -> str:
+        """The brand as this author writes it."""
+        dice = rng.random()
+        if kind == "news" or platform == "news":
+            return "Quendaro"
+        if dice < 0.09:
+            wrong = rng.choice(MISSPELT)
+            return "@" + wrong.replace(" ", "").lower() if rng.random() < 0.25 else wrong
+        if dice < 0.3 and language in LOCAL:
+            return LOCAL[language]
+        if dice < 0.46 and platform in ("x", "bluesky", "mastodon"):
+            return "@" + HANDLES[platform]
+        if dice < 0.5 and platform == "x":
+            return "@QuendaroHelp"
+        if dice < 0.55 and kind in HASHTAG:
+            return "#" + HASHTAG[kind]
+        if dice < 0.6:
+            return "#Quendaro"
+        return "quendaro" if dice < 0.72 else "QUENDARO" if dice > 0.985 else "Quendaro"
+
+    def _text(
+        self, rng: Random, code: str, language: str, kind: str, platform: str
+    ) -> tuple[str, str, str | None]:
+        """(text, label that was meant, theme of a complaint)."""
+        texts, edges, theme = self.texts[language], self.texts["edges"], None
+        if kind in edges and language not in edges[kind]:
+            kind = "neutral"
+        if kind in edges:
+            sentence = rng.choice(edges[kind][language])
+        elif kind == "negative":
+            theme = rng.choice(list(texts["negative"]))
+            sentence = rng.choice(texts["negative"][theme])
+        else:
+            theme = "outage" if kind == "crisis" else None
+            sentence = rng.choice(texts.get(kind) or texts["neutral"])
+        label = LABELS.get(kind, "neutral")
+        tone = {"crisis": "negative", "relief": "positive"}.get(kind, kind)
+        if tone in texts["tails"] and platform != "news":
+            if rng.random() < 0.55:
+                gap = "" if language == "ja" else " "
+                stop = "" if sentence[-1] in "?!。？！" else STOPS.get(language, ".")
+                sentence += stop + gap + rng.choice(texts["tails"][tone])
+            if rng.random() < 0.22:
+                if language != "de":  # where a capital may be a noun's
+                    sentence = sentence[:1].lower() + sentence[1:]
+                sentence = f"{rng.choice(texts['openers'])} {sentence}"
+            if tone in EMOJI and rng.random() < 0.3:
+                sentence += " " + "".join(rng.choices(EMOJI[tone], k=rng.choice((1, 1, 2, 3))))
+        market = self.markets[code]
+        filled = sentence.format(
+            b=self._brand(rng, language, platform, kind),
+            c=rng.choice(market["cities"])[0],
+            n=rng.randint(2, 6),
+            h="quendaro" if rng.random() < 0.6 else "quendarodeals",
+            i=rng.choice(texts["items"]),
+            p=market["price"].format(
+                rng.randint(4, 60) * market["scale"], rng.choice((0, 50, 90, 99))
+            ),
+            r=rng.choice(("Fendolu", "Fendolu", "fendolu", "@fendolu")),
+            o=rng.randint(100_000, 999_999),
+            u="",
+        )
+        return filled[:1].upper() + filled[1:] if rng.random() < 0.8 else filled, label, theme
+
+    def _author(self, rng: Random, code: str) -> dict[str, Any]:
+        """One of this market's some 150 people, always the same for the same number."""
+        number = min(rng.randrange(150), rng.randrange(150))  # some people post more than others
+        own = Random(f"{self.seed}:author:{code}:{number}")
+        parts, market = self.people, self.markets[code]
+        handle = "".join(own.choices(parts["syllables"], k=own.choice((3, 4))))
+        zone = own.choice(market["zones"])
+        place = own.choice(market["places"]).format(c=own.choice(market["cities"])[0])
+        if own.random() < 0.3:
+            place = own.choice(parts["nowhere"])
+        return {
+            "id": f"demo-{code.lower()}-{number}",
+            "handle": handle + own.choice(("", "", "_", "x")) + str(own.randint(10, 9999)),
+            "name": f"{own.choice(parts['first_names'])} {own.choice(parts['last_names'])}",
+            "followers": int(own.lognormvariate(5.2, 1.6)),
+            "location": place or None,
+            "time_zone": zone if own.random() < 0.2 else None,
+        }
+
+    def _paper(self, rng: Random, code: str) -> dict[str, Any]:
+        town = rng.choice(self.markets[code]["cities"])[0]
+        name = f"{town} {rng.choice(('Courier', 'Post', 'Daily', '24'))} (demo)"
+        return {"id": f"demo-paper-{name}", "handle": None, "name": name, "location": town}
+
+    @staticmethod
+    def _near(rng: Random, market: Mapping[str, Any]) -> tuple[float, float]:
+        _, lat, lon = rng.choice(market["cities"])
+        return round(lat + rng.uniform(-0.08, 0.08), 4), round(lon + rng.uniform(-0.08, 0.08), 4)
+
+    def _echoes(self, rng: Random, root: Event) -> Iterator[Event]:
+        """Reposts, and near-copies by others."""
+        if root.kind in ("chatter", "lookalike", "ask") or root.platform not in ("x", "bluesky"):
+            return
+        copies = 0
+        if rng.random() < (0.06 if root.crisis is None else 0.08):
+            copies = rng.randint(1, 5)
+        for number in range(copies):
+            author = self._author(rng, root.market)
+            said = f"RT @{root.author['handle']}: {root.text}"
+            yield replace(
+                root,
+                id=f"{root.id}-r{number}",
+                created=root.created + int(rng.expovariate(1 / 2_400)) % LONGEST_DELAY + 5,
+                text=said if root.platform == "x" else root.text,
+                author=author,
+                final_likes=0,
+                repost_of=root.id,
+                coordinates=None,
+                tagged=False,
+            )
+        if root.kind == "spam" or rng.random() < 0.015:
+            for number in range(rng.randint(1, 4)):
+                change = rng.choice((" !!", " 👀", " pls share", " …", ""))
+                yield replace(
+                    root,
+                    id=f"{root.id}-c{number}",
+                    created=root.created + rng.randint(30, 3_000),
+                    text=root.text + change,
+                    author=self._author(rng, root.market),
+                    final_likes=rng.randint(0, 4),
+                    coordinates=None,
+                    tagged=False,
+                )
+
+    def _answers(self, rng: Random, root: Event) -> Iterator[Event]:
+        """The brand's reply to some, after a delay that nights make longer."""
+        chance = ANSWERED.get(root.kind, 0.0) * (0.6 if root.market in ("TR", "ID", "KE") else 1.0)
+        if root.platform not in HANDLES or rng.random() > chance:
+            return
+        delay = int(rng.lognormvariate(math.log(2_100), 0.9)) + 60
+        local = datetime.fromtimestamp(root.created + delay, self._zones[root.market][0])
+        if local.hour < 8:
+            delay += (8 - local.hour) * 3600
+        elif local.hour >= 22:
+            delay += (32 - local.hour) * 3600
+        if delay >= LONGEST_DELAY:
+            return
+        texts = self.texts[root.language]
+        choices = texts["reply"]
+        if root.kind == "crisis" and "reply_crisis" in texts:
+            choices = texts["reply_crisis"]
+        elif root.kind == "positive":
+            choices = choices[-1:]
+        elif root.kind == "ask":
+            choices = choices[2:3] if len(choices) > 3 else choices[1:2]
+        else:
+            choices = choices[:-1]
+        handle = HANDLES[root.platform]
+        if root.platform == "x" and rng.random() < 0.7:
+            handle = "quendarohelp"
+        yield replace(
+            root,
+            id=f"{root.id}-a",
+            kind="reply",
+            label="neutral",
+            created=root.created + delay,
+            text=rng.choice(choices).format(u=root.author["handle"]),
+            author={
+                "id": f"demo-{handle}",
+                "handle": handle,
+                "name": "Quendaro",
+                "followers": 48_200,
+            },
+            final_likes=rng.randint(0, 3),
+            root=root.id,
+            reply_to=root.id,
+            theme=None,
+            coordinates=None,
+            tagged=False,
+        )
