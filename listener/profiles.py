@@ -1,0 +1,392 @@
+"""Profile text into a place: "NYC ✈ Mumbai", "Austin,TX", "Deutschland 🇩🇪", "somewhere only we know".
+
+The text is cut into parts at commas, slashes, arrows and pictures. Each part gets readings: places
+that it may name, from the gazetteer and from our own list of nicknames and codes. A reading gains
+where another part names its country or region, so that "Paris, TX" is not in France. The first part
+with a solid reading wins: of several places we take the first and say so with a lower confidence.
+Words that are also villages count only when something else speaks for them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from listener.gazetteer import ALTERNATE, WORD, Hit, fold, gazetteer
+from listener.mention import UNKNOWN_PLACE, Place
+from listener.profile_text import Part, take_apart
+
+
+class Reading(NamedTuple):
+    """A place that a part may name. ``score`` orders readings; it is roughly log10 of people.
+
+    ``kind`` says how it was read: country, region, city, alias, code, tail or prose.
+    """
+
+    country: str
+    region: str | None
+    score: float
+    kind: str
+    word: bool = False
+
+
+# Support that another part gives: its region, or only its country.
+SAME_REGION, SAME_COUNTRY = 5.0, 4.0
+# Where the same name is borne by several cities, platforms' readers are rather here (powers of ten).
+BONUS = {"US": 0.5, "GB": 0.45, "CA": 0.3, "AU": 0.25, "IE": 0.4, "ES": 0.35, "IN": 0.2, "NZ": 0.1}
+SOLID = 5.2  # an unsupported city above this is believed at once (about 50,000 people in the US)
+# Codes that are words when written small, and those that are words even when written large.
+SMALL_WORDS = frozenset(
+    ["in", "me", "or", "ok", "hi", "oh", "de", "la", "pa", "ma", "al", "id", "mi", "co", "mo", "ia", "no", "on", "to", "is", "it", "at", "be", "so", "my", "us", "an", "as", "ms", "per", "par", "la", "el", "ca", "ga", "va", "ne", "nd", "de", "mt", "ch", "se", "by", "do", "bd", "th", "ph", "ke"]
+) - {"ca", "ga", "va"}
+LARGE_WORDS = frozenset(
+    ["IN", "ME", "OR", "OK", "HI", "OH", "ID", "NO", "IS", "IT", "AT", "BE", "SO", "MY", "AM", "AN", "AS", "D", "MAN", "CAN", "IND", "PER"]
+)
+
+_REPEAT = re.compile(r"(.)\1{2,}")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
+_BEFORE = re.compile(
+    r"^(?:somewhere|living|lives|live|based|born|raised|currently|residing|located|stuck|made|still|"
+    r"in|from|near|nr|outside|just outside|around|at|of|the|a|greater|metro|metropolitan|downtown|"
+    r"central|north|south|east|west|northern|southern|eastern|western|northeast|northwest|southeast|"
+    r"southwest|n|s|e|w|ne|nw|se|sw|north east|north west|south east|south west|upper|lower|mid|"
+    r"upstate|rural|suburban|suburbs|burbs|suburb|city|state|county|co|town|province|republic|"
+    r"district|region|university|univ|uni|port|beautiful|sunny|rainy|lovely|good old|good ol|old|"
+    r"my|our|native|proud|always|usually|mostly|planet|team|visit|hello|i love|i heart|love|pure|"
+    r"en|de|aus|von|desde|em|no|na|w|di|dari|kota|ciudad de|cidade de|ville de|stadt)\s+"
+)
+_AFTER = re.compile(
+    r"\s+(?:area|metro|metro area|metropolitan area|region|city|county|suburbs|suburb|burbs|state|"
+    r"based|born|native|bound|baby|bitch|y'?all|proper|for now|usually|mostly|sometimes|ish|town|"
+    r"university|univ|college|airport|international airport|intl airport|downtown|uk|surroundings|"
+    r"district|province|island|islands|of course|somewhere|duh|now|currently|forever|til i die|"
+    r"born and raised|born raised|and beyond|and surrounding areas|central|north|south|east|west|"
+    r"the world|world|worldwide|earth|planet earth|europe|the universe|universe|state of mind|"
+    r"usa|u s a|\d{4,6})$"
+)
+
+
+@lru_cache(maxsize=1)
+def _nowhere() -> frozenset[str]:
+    text = (files("listener") / "data" / "regions_nowhere.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return frozenset(fold(name) for line in lines for name in line.split(";") if name.strip())
+
+
+@lru_cache(maxsize=1)
+def _aliases() -> dict[str, tuple[tuple[str, Reading], ...]]:
+    """Folded name → (use, reading): see the head of data/regions_aliases.tsv for the uses."""
+    found: dict[str, list[tuple[str, Reading]]] = {}
+    text = (files("listener") / "data" / "regions_aliases.tsv").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        use, _, rest = line.partition("\t")
+        if use not in ("any", "upper", "code"):
+            continue
+        country, region, names = rest.split("\t")
+        score = 8.0
+        if use == "code":
+            score = {"US": 6.0, "CA": 5.9, "AU": 5.8}.get(country, 4.0) if region else 5.0
+        kind = "code" if use == "code" else "alias" if region else "country"
+        reading = Reading(country, region or None, score, kind)
+        for name in names.split(";"):
+            found.setdefault(fold(name), []).append((use, reading))
+    return {name: tuple(readings) for name, readings in found.items()}
+
+
+def _reading(hit: Hit) -> Reading:
+    kind, country, region, people, flags = hit
+    score = math.log10(max(people, 300.0))
+    if kind == "country":
+        score = 8.5
+    elif kind == "region":
+        score = max(score, 4.0) + 0.5
+    else:
+        score += BONUS.get(country, 0.0)
+    if flags & ALTERNATE:
+        score -= 0.7 if kind == "city" else 0.3
+    return Reading(country, region, score, kind, bool(flags & WORD) and kind != "country")
+
+
+@lru_cache(maxsize=32_768)
+def named(folded: str) -> tuple[Reading, ...]:
+    """Every reading of a name in any writing, best first: aliases for any use, then the gazetteer."""
+    readings = [r for use, r in _aliases().get(folded, ()) if use == "any"]
+    readings += [_reading(hit) for hit in gazetteer().find(folded)]
+    return tuple(sorted(readings, key=lambda r: -r.score))
+
+
+def coded(text: str, folded: str, comma: bool) -> list[Reading]:
+    """Readings of codes ("TX", "UAE") and of short names that need capitals ("LA").
+
+    After a comma a code counts in any writing; elsewhere it must stand in capitals, or be one that is
+    no word. A reading that is doubtful keeps a low score: only another part's support lifts it.
+    """
+    readings = []
+    for use, reading in _aliases().get(folded, ()):
+        if use == "any":
+            continue
+        if use == "upper":
+            reading = reading._replace(score=6.5, kind="alias")
+        sure = text.isupper() and text not in LARGE_WORDS
+        local = reading.region is not None and reading.country in ("US", "CA", "AU")
+        if comma:
+            sure = sure or folded not in SMALL_WORDS or (not text.islower() and local)
+        elif not sure:
+            sure = folded not in SMALL_WORDS and (local or use == "upper")
+        if use == "code" and not comma and not local:
+            sure = False
+        readings.append(reading if sure else reading._replace(score=1.0))
+    return readings
+
+
+def _trimmed(folded: str) -> str:
+    """The folded text without words that only stand around a name ("downtown", "area")."""
+    while True:
+        shorter = _AFTER.sub("", _BEFORE.sub("", folded))
+        if shorter == folded:
+            return folded
+        folded = shorter
+
+
+def _gated(readings: tuple[Reading, ...], text: str) -> list[Reading]:
+    """Readings of a whole part, doubtful ones with a low score.
+
+    A city whose name is also a word, or written small, must be large to be believed alone.
+    """
+    small = text[:1].islower()
+    gated = []
+    for r in readings:
+        doubtful = r.word and r.kind in ("city", "region") and (small or r.score < 5.4)
+        if r.kind == "city" and small and r.score < 4.5:
+            doubtful = True
+        if r.kind == "city" and len(text) <= 3 and r.score < 6:
+            doubtful = True
+        gated.append(r._replace(score=1.0) if doubtful else r)
+    return gated
+
+
+def _whole(part: Part) -> list[Reading]:
+    """Readings of a part that is a name from end to end, perhaps with a few words around it."""
+    folded = fold(part.text)
+    if not folded or folded in _nowhere():
+        return []
+    readings = coded(part.text, folded, part.comma) + _gated(named(folded), part.text)
+    if not readings and (squashed := _REPEAT.sub(r"\1", folded)) != folded:
+        readings = [r for r in named(squashed) if r.score > 5]
+    if not any(r.score > 1 for r in readings):
+        core = _trimmed(folded)
+        if core != folded and core not in _nowhere():
+            readings += [
+                r._replace(score=r.score - 0.3) for r in named(core) if r.score > 4 and not r.word
+            ]
+            readings += coded(core.upper(), core, False) if core.upper() in part.text else []
+    return readings
+
+
+CONTAINERS = ("country", "region", "alias", "code", "tail")
+
+
+def _tailed(part: Part) -> list[Reading]:
+    """Readings of "dayton ohio" and "Danville CA": a name, then what holds it, with no comma."""
+    words = part.text.split()
+    found = []
+    for size in (1, 2, 3):
+        if size >= len(words):
+            break
+        tail, head = " ".join(words[-size:]), " ".join(words[:-size])
+        folded = fold(tail)
+        if folded in _nowhere():
+            continue
+        holders = [r for r in named(folded) if r.kind in CONTAINERS and not r.word]
+        codes = coded(tail, folded, True) if size == 1 else []
+        for holder in holders + codes:
+            for reading in _heads(head):
+                support = _support(reading, holder)
+                if support:
+                    found.append(reading._replace(score=reading.score + support, kind="city"))
+            if holder.kind == "code":
+                if tail.isupper() and tail not in LARGE_WORDS and holder.score >= 5.8:
+                    found.append(holder._replace(score=5.3))
+            elif tail[:1].isupper() or part.text.islower() or not tail.isascii():
+                found.append(holder._replace(score=holder.score - 0.5, kind="tail"))
+    return found
+
+
+def _heads(head: str) -> tuple[Reading, ...]:
+    """Readings of the words before a container; the last one to three of them may be the name."""
+    words = head.split()
+    for size in (len(words), 3, 2, 1):
+        if 0 < size <= len(words):
+            folded = fold(" ".join(words[-size:]))
+            readings = named(folded) or named(_trimmed(folded))
+            if readings:
+                return readings
+    return ()
+
+
+def _prose(part: Part) -> list[Reading]:
+    """Readings of well-known names inside a longer text, the longest and first of them."""
+    words = part.text.replace("-", " ").split()[:16]
+    lower = part.text.islower()
+    for size in (4, 3, 2, 1):
+        for at in range(len(words) - size + 1):
+            text = " ".join(words[at : at + size])
+            folded = fold(text)
+            if folded in _nowhere() or (len(folded) < 4 and not text.isupper()):
+                continue
+            if not (lower or text[:1].isupper() or not text[:1].isascii()):
+                continue
+            readings = [r for r in named(folded) if _known(r, lower)]
+            if text.isupper() and not part.text.isupper():
+                readings += [r for r in coded(text, folded, False) if r.score >= 6.5]
+            if readings:
+                return [r._replace(score=r.score - 1.0, kind="prose") for r in readings]
+    return []
+
+
+def _known(reading: Reading, lower: bool) -> bool:
+    if reading.word:
+        return False
+    if reading.kind in ("country", "alias"):
+        return True
+    return reading.score >= (6.3 if lower else 5.5)
+
+
+def _unspaced(part: Part) -> list[Reading]:
+    """Readings inside scripts that set no spaces: the longest known name, from the left."""
+    for run in _UNSPACED.findall(part.text):
+        for size in range(min(6, len(run)), 1, -1):
+            for at in range(len(run) - size + 1):
+                readings = [r for r in named(fold(run[at : at + size])) if r.score >= 5.5]
+                if readings:
+                    return [r._replace(score=r.score - 0.5, kind="prose") for r in readings]
+    return []
+
+
+def _readings(part: Part) -> list[Reading]:
+    readings = _whole(part)
+    if not any(r.score > 1 for r in readings):
+        if " " in part.text:
+            readings += _tailed(part)
+        if not any(r.score > 1 for r in readings):
+            readings += _prose(part) or _unspaced(part)
+    return readings
+
+
+def _support(reading: Reading, holder: Reading) -> float:
+    """What ``holder`` in another part says for ``reading``."""
+    if reading.country != holder.country:
+        return 0.0
+    if holder.region is None:
+        return SAME_COUNTRY
+    return SAME_REGION if reading.region == holder.region else 0.0
+
+
+class Best(NamedTuple):
+    """The best reading of a part and what speaks for it."""
+
+    reading: Reading
+    score: float
+    support: float
+    rival: float  # the best score of a reading in another country
+
+
+def _best(at: int, table: list[list[Reading]]) -> Best | None:
+    totals = []
+    for reading in table[at]:
+        support = sum(
+            max((_support(reading, r) for r in other if r.kind in CONTAINERS), default=0.0)
+            for n, other in enumerate(table)
+            if n != at
+        )
+        totals.append((reading.score + support, support, reading))
+    if not totals:
+        return None
+    score, support, reading = max(totals, key=lambda t: t[0])
+    rival = max((t[0] for t in totals if t[2].country != reading.country), default=0.0)
+    return Best(reading, score, support, rival)
+
+
+def _solid(best: Best) -> bool:
+    return best.score > 1 and (
+        best.support > 0 or best.reading.kind != "city" or best.score >= SOLID
+    )
+
+
+def _choose(bests: list[Best | None], parts: tuple[Part, ...]) -> Best | None:
+    """The first part that names a place firmly; a weak one gives way to the container behind it."""
+    weak: Best | None = None
+    for at, best in enumerate(bests):
+        if best is None or best.score <= 1:
+            continue
+        if not _solid(best):
+            weak = weak or best
+            continue
+        if best.reading.kind == "city" and not best.support and best.score < 6.3:
+            later = [
+                b
+                for part, b in zip(parts[at + 1 :], bests[at + 1 :], strict=False)
+                if part.comma and b and _solid(b) and b.reading.kind in CONTAINERS
+            ]
+            if later and later[-1].reading.country != best.reading.country:
+                return later[-1]
+        return best
+    return weak
+
+
+BASE = {"country": 0.95, "region": 0.93, "alias": 0.9, "code": 0.85, "tail": 0.85, "prose": 0.7}
+
+
+def _confidence(best: Best, bests: list[Best | None]) -> float:
+    """Our rough belief that the country is right; docs/regions.md has it against hand labels."""
+    reading = best.reading
+    if reading.kind == "city":
+        if best.support or best.score > 9:
+            belief = 0.95
+        else:
+            share = 1 / (1 + 10 ** (best.rival - best.score))
+            belief = max(0.4, 0.9 * share) * (1.0 if best.score >= SOLID else 0.7)
+    else:
+        belief = BASE[reading.kind]
+    if any(b and _solid(b) and b.reading.country != reading.country for b in bests):
+        belief *= 0.75
+    return round(belief, 3)
+
+
+@lru_cache(maxsize=65_536)
+def locate_profile(text: str) -> Place:
+    """The place that a profile text names, of basis "profile" (or "coordinates"), or unknown."""
+    taken = take_apart(text)
+    if taken.coordinates and (place := locate_point(*taken.coordinates)).country:
+        return place
+    known = gazetteer().countries
+    flags = [
+        Reading(code, region, 7.0, "alias" if region else "country")
+        for code, region in taken.flags
+        if code in known
+    ]
+    table = [_readings(part) for part in taken.parts]
+    if not any(table) and any("-" in part.text for part in taken.parts):
+        pieces = [Part(t, False) for part in taken.parts for t in part.text.split("-") if t.strip()]
+        taken = taken._replace(parts=tuple(pieces))
+        table = [_readings(part) for part in pieces]
+    table += [[flag] for flag in flags]
+    bests = [_best(at, table) for at in range(len(table))]
+    best = _choose(bests, taken.parts)
+    if best is None:
+        return UNKNOWN_PLACE
+    return Place(best.reading.country, best.reading.region, "profile", _confidence(best, bests))
+
+
+def locate_point(lat: float, lon: float) -> Place:
+    """The country and region of a point, from the nearest town; unknown out at sea."""
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        return UNKNOWN_PLACE
+    found = gazetteer().nearest(lat, lon)
+    if found is None:
+        return UNKNOWN_PLACE
+    hit, distance = found
+    return Place(hit.country, hit.region, "coordinates", round(0.97 - 0.4 * distance / 100, 3))
