@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from listener.collectors import Collector, Coverage, Cursor, Options, Page, Readiness
-from listener.collectors.demo_world import DAYS, Crisis, Event, World
+from listener.collectors.demo_world import DAYS, Crisis, Event, world_of
 from listener.errors import ConfigError
 from listener.mention import Author, Post, Query, moment
 
@@ -56,7 +56,7 @@ class Demo(Collector):
         start = self._start(cursor, now)
         until = int(cursor["until"]) if cursor else start - DAYS * 86_400
         options = self._options
-        world = World(options.seed, start, options.speed)
+        world = world_of(options.seed, start, options.speed)
         while until < now:
             since, until = until, min(until + PAGE_SECONDS, now)
             posts = [self.to_post(p) for p in world.payloads(since, until, now)]
@@ -131,7 +131,7 @@ def truth(
     seed: int, start: datetime, until: datetime, speed: float = 1.0
 ) -> tuple[dict[str, Event], tuple[Crisis, ...]]:
     """What every post up to ``until`` was meant to be, by key, and the crises. For tests only."""
-    world = World(seed, int(start.timestamp()), speed)
+    world = world_of(seed, int(start.timestamp()), speed)
     first = int((start - timedelta(days=DAYS)).timestamp())
     events = world.events(first, int(until.timestamp()))
     return {e.key: e for e in events}, world.crises_until(int(until.timestamp()))

@@ -33,7 +33,7 @@ WEEKDAYS = (1.08, 1.02, 1.0, 1.0, 1.1, 0.92, 0.85)
 CHECKPOINTS = (600, 1_800, 3_600, 10_800, 21_600)  # ages at which a post's engagement is seen again
 MISSPELT = (
     "Quendarro", "Qendaro", "Quendario", "Quandaro", "Kwendaro", "Quendero", "Queendaro",
-    "Quenduro", "Quendarо", "Quendaroo", "Quen daro", "Quendao", "quednaro", "Quemdaro",
+    "Quenduro", "Quend\u0430ro", "Quendaroo", "Quen daro", "Quendao", "quednaro", "Quemdaro",
 )  # fmt: skip
 LOCAL = {"ja": "クエンダロ", "ar": "كويندارو", "hi": "क्वेंडारो", "th": "เควนดาโร"}
 HASHTAG = {"negative": "quendarofail", "crisis": "quendarodown"}
@@ -264,6 +264,8 @@ class World:
         kind = "crisis" if crisis else choose(rng, KINDS)
         if crisis and rng.random() < (0.3 if fading else 0.03):
             kind = "relief" if "relief" in self.texts[language] else "neutral"
+        if kind in (edges := self.texts["edges"]) and language not in edges[kind]:
+            kind = "neutral"
         platform = choose(rng, PLATFORMS)
         if platform == "news" and kind != "neutral":
             platform = "x"
@@ -319,8 +321,6 @@ class World:
     ) -> tuple[str, str, str | None]:
         """(text, label that was meant, theme of a complaint)."""
         texts, edges, theme = self.texts[language], self.texts["edges"], None
-        if kind in edges and language not in edges[kind]:
-            kind = "neutral"
         if kind in edges:
             sentence = rng.choice(edges[kind][language])
         elif kind == "negative":
@@ -334,7 +334,7 @@ class World:
         if tone in texts["tails"] and platform != "news":
             if rng.random() < 0.55:
                 gap = "" if language == "ja" else " "
-                stop = "" if sentence[-1] in "?!。？！" else STOPS.get(language, ".")
+                stop = "" if sentence[-1] in "?!。？！؟" else STOPS.get(language, ".")
                 sentence += stop + gap + rng.choice(texts["tails"][tone])
             if rng.random() < 0.22:
                 if language != "de":  # where a capital may be a noun's
@@ -468,3 +468,9 @@ class World:
             coordinates=None,
             tagged=False,
         )
+
+
+@lru_cache(2)
+def world_of(seed: int, start: int, speed: float) -> World:
+    """The same world for the same arguments; a poll every few seconds reuses the slices it made."""
+    return World(seed, start, speed)
