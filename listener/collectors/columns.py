@@ -297,8 +297,10 @@ def _join_title(found: dict[str, str], plains: Mapping[str, str]) -> None:
 
 def count(text: str) -> int | None:
     """``1,234`` · ``1.2K`` · ``3.0`` as a whole number; None when it is none."""
-    if text.isdigit():
-        return int(text) if text.isascii() else None
+    if text.isdecimal():
+        return int(text)
+    if not text:
+        return None
     found = re.fullmatch(r"\s*(\d[\d,\u202f\u00a0 ]*(?:\.\d+)?)\s*([kKmM]?)\s*", text)
     if found is None:
         return None

@@ -24,7 +24,7 @@ MONTHS = {
 }
 TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [+-]\d{4} \d{4}")
 SPACED = re.compile(
-    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?) ?(UTC|GMT|[+-]\d\d:?\d\d)"
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d:?\d\d)"
 )
 NUMBER = re.compile(r"\d{9,16}(?:\.\d+)?(?:[eE]\+?\d+)?")
 SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")

@@ -214,13 +214,15 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
         raise ValueError("the text is empty")
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"the text has {len(text):,} characters; a post has at most 100,000")
-    if author_id:
+    # isdecimal() first, here and below: it spares the common case a call, and rows come in millions
+    if author_id and not author_id.isdecimal():
         author_id = c.whole_id(author_id)
     if handle:
         handle = handle.strip().lstrip("@")
     elif author_id and not author_id.isdigit() and not author_id.startswith("did:"):
         handle = author_id
-    native, prefix = (c.whole_id(id_) if id_ else ""), rules.namespace
+    native = id_ if id_.isdecimal() else c.whole_id(id_)
+    prefix = rules.namespace
     if rules.by_content or not native or "E+" in native or "e+" in native:
         said = f"{author_id or handle or name}\x1f{int(when.timestamp())}\x1f{text}"
         native = "c" + hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:20]
@@ -244,7 +246,7 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
             author_id or None,
             handle or None,
             name or None,
-            c.count(followers) if followers else None,
+            int(followers) if followers.isdecimal() else c.count(followers),
             location or None,
             time_zone or None,
         )
@@ -258,10 +260,10 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
         code.upper() or None,
         where,
         place or None,
-        c.count(likes) if likes else None,
-        c.count(replies) if replies else None,
-        c.count(reposts) if reposts else None,
-        c.count(views) if views else None,
+        int(likes) if likes.isdecimal() else c.count(likes),
+        int(replies) if replies.isdecimal() else c.count(replies),
+        int(reposts) if reposts.isdecimal() else c.count(reposts),
+        int(views) if views.isdecimal() else c.count(views),
         (),
         None,
         c.flag(inbound) if inbound else None,
