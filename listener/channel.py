@@ -35,6 +35,11 @@ COMMON = 3.0  # Zipf from which on a word is common enough to be what somebody e
 # Zipf of one unseen string, by its length: short ones are abbreviations, slang, other people's names.
 _UNSEEN = {1: 5.0, 2: 3.5, 3: 2.2, 4: 1.0, 5: 0.2, 6: -0.5, 7: -1.0, 8: -1.5, 9: -2.0}
 
+# The tail of the word lists holds many misspellings, of well-known names above all (*addidas*, *verison*):
+# being listed there speaks against a string only as much as strings of its length are often words.
+RARE = 2.3
+_RELIEF = {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0, 5: 0.6, 6: 1.0}
+
 _ROWS = {
     "qwerty": ("qwertyuiop", "asdfghjkl", "zxcvbnm"),
     "qwertz": ("qwertzuiopü", "asdfghjklöä", "yxcvbnm"),
@@ -235,7 +240,9 @@ class Channel:
         return _UNSEEN.get(len(token), _UNSEEN[9])
 
     def name_zipf(self, name: str) -> float:
-        return max(BRAND_FLOOR, self.words.zipf(name))
+        """Zipf of a folded name; of names like mcdonalds, whichever way with or without apostrophe."""
+        owned = self.words.zipf(name[:-1] + "'s") if name.endswith("s") else -math.inf
+        return max(BRAND_FLOOR, self.words.zipf(name), owned)
 
     def edits(self, name: str, token: str) -> Reading | None:
         """The likeliest way from name to token by up to three slips of single letters."""
@@ -328,7 +335,7 @@ class Channel:
         if token == name + "s" and not name.endswith("s"):
             yield Reading(-0.5, "plural")
         if name.endswith("s") and token == name[:-1] and len(name) > 4:
-            yield Reading(-0.9, "plural")
+            yield Reading(0.0, "plural")
         short = _LONG_RUN.sub(r"\1", token)
         if short != token and (short == name or _RUN.sub(r"\1", token) == _RUN.sub(r"\1", name)):
             yield Reading(-1.0, "doubled letter")
@@ -344,12 +351,20 @@ class Channel:
             and _within(token, name)
         ):
             yield Reading(-2.0, "vowels left out")
+        model = token[len(name) :]
+        if token.startswith(name) and model.isdecimal() and len(model) < 4 and len(name) > 3:
+            yield Reading(-1.5, "suffix")
         if any(word == name for word in unleet(token)):
             yield Reading(-1.3, "look-alike")
 
     @lru_cache(maxsize=65536)  # noqa: B019  # channels are few and live as long as the process
     def _others(self, token: str, name: str) -> float:
         zipf = self.words.zipf(token)
+        if zipf < RARE and zipf < self.name_zipf(name) - 1.3:
+            zipf -= _RELIEF.get(len(token), 1.5)
+        stem = token[:-1]
+        if token.endswith("s") and stem != name and self.words.zipf(stem) >= COMMON:
+            zipf = max(zipf, self.words.zipf(stem) - 0.7, self.words.zipf(stem + "'s"))
         mass = 10 ** max(zipf, self.unseen(token))
         for word in self.words.near(token):
             if word in (name, name + "s", name + "'s") or not word.isalpha():

@@ -33,8 +33,10 @@ from listener.misspellings import SPLIT_BACKED, THRESHOLD, bare, phrases, weight
 
 CODE_VERSION = "1"
 CONTEXT_HELP = 1.2  # log10 odds that a context word or an address adds to a spelling
+_TOO_COMMON = 4.6  # Zipf from which on a name inside a longer word says nothing
 ORDINARY = 3.8  # Zipf from which on a name counts as an ordinary word
 _BATCH = 2000
+_APART = " " * 5  # between posts of a batch: more blanks than any pattern holds
 _REMEMBERED = 1_000_000
 _APOSTROPHES = "'’‘ʼ`´＇"
 _ARABIC_PREFIXES = ("و", "ف", "ب", "ل", "ال", "وال", "بال", "لل")
@@ -233,13 +235,19 @@ class Matcher:
         self._spelling(index, name, target)
         if base != plain(name):
             self._pattern(base, target)
+        words = name.split()
+        for i, word in enumerate(words):
+            if word.isupper() and word.isalpha() and 1 < len(word) < 5 and len(base) > 2:
+                dotted = [plain(w) for w in words]
+                dotted[i] = " ".join(word.lower()) + " "
+                self._pattern(" ".join(dotted).rstrip(), target)
         self._addresses.setdefault(base.replace(" ", ""), []).append((index, name))
         if not brand.auto or model is None:
             return
         for spelling, kind, odds in phrases(name, languages=brand.languages):
-            self._spelling(
-                index, spelling, _Target(index, "variant", name, spelling, kind, odds - THRESHOLD)
-            )
+            exact = _exact(spelling) if kind == "hyphen" else ""
+            target = _Target(index, "variant", name, spelling, kind, odds - THRESHOLD, exact=exact)
+            self._spelling(index, spelling, target)
         names = self._names.setdefault(brand.languages, _Names())
         words = base.split()
         if len(words) <= 3:
@@ -256,16 +264,20 @@ class Matcher:
     def _spelling(self, index: int, spelling: str, target: _Target) -> None:
         """A pattern of a spelling; with symbols in it, the original is compared as well."""
         folded = plain(spelling)
-        exact = "" if re.fullmatch(rf"[\w\s.\-{_APOSTROPHES}]*", spelling) else _exact(spelling)
+        symbols = not re.fullmatch(rf"[\w\s.\-{_APOSTROPHES}]*", spelling)
+        exact = _exact(spelling) if symbols else target.exact
         if not folded:
             return
         if exact or SPACELESS.search(folded) or "\uac00" <= folded[-1] <= "\ud7a3":
             target = _with(target, exact=exact, open_end="\uac00" <= folded[-1] <= "\ud7a3")
         self._pattern(folded, target)
         if "&" in spelling:
-            self._pattern(
-                plain(spelling.replace("&", "&amp;")), _with(target, exact=_exact(spelling))
-            )
+            for way in (spelling.replace("&", "&amp;"), spelling.replace("&", " & ")):
+                self._pattern(
+                    " ".join(fold(way)[0].split(" ")), _with(target, exact=_exact(spelling))
+                )
+        if target.role == "name" and " " in folded:
+            self._pattern(folded.replace(" ", "  "), target)
         first = folded[0]
         prefixes: tuple[str, ...] = _ARABIC_PREFIXES if "\u0620" <= first <= "\u06ff" else ()
         prefixes = _HEBREW_PREFIXES if "\u05d0" <= first <= "\u05ea" else prefixes
@@ -344,11 +356,11 @@ class Matcher:
         found: dict[int, list[_Candidate]] = {}
         if even:
             raw = [texts[i] for i in even]
-            joined = (" " + "  ".join(raw) + " ").translate(ASCII_TABLE)
+            joined = (" " + _APART.join(raw) + " ").translate(ASCII_TABLE)
             self._scan(joined, even, [len(t) for t in raw], None, texts, found)
         if other:
             pairs = [fold_with_tags(texts[i]) for i in other]
-            joined = " " + "  ".join(folded for folded, _ in pairs) + " "
+            joined = " " + _APART.join(folded for folded, _ in pairs) + " "
             maps = [offsets for _, offsets in pairs]
             self._scan(joined, other, [len(folded) for folded, _ in pairs], maps, texts, found)
         return found
@@ -362,7 +374,7 @@ class Matcher:
         texts: Sequence[str],
         found: dict[int, list[_Candidate]],
     ) -> None:
-        starts = list(accumulate((n + 2 for n in lengths), initial=1))[:-1]
+        starts = list(accumulate((n + len(_APART) for n in lengths), initial=1))[:-1]
 
         def place(start: int, end: int) -> tuple[int, int, int]:
             which = bisect_right(starts, start) - 1
@@ -429,14 +441,17 @@ class Matcher:
         return words & self._fuzzy.keys()
 
     def _decide(self, word: str) -> tuple[_Fuzzy, ...]:
-        if not 3 <= len(word) <= 25 or word.isdecimal() or (" " + word) in self._patterns:
+        if not 3 <= len(word) <= 25 or word.isdecimal():
             return ()
+        if any(not target.exact for target in self._patterns.get(" " + word, ())):
+            return ()  # somebody's name, or a word that somebody listed
         out: list[_Fuzzy] = []
         for languages, names in self._names.items():
             model = channel(languages)
             if model.words.zipf(word) >= 4.2:
                 continue
             near = names.near(word)
+            out += _compounds(word, names, model)
             if not word.isascii():
                 meant = latin_lookalike(word)
                 if meant and meant in names.words:
@@ -547,6 +562,10 @@ class Matcher:
         where = _in_link(text, c.start, c.end)
         if where == "path" or (where == "host" and target.role == "fuzzy"):
             return None, "it is only in a link, and not its host"
+        if target.role == "fuzzy" and _inside_tag(text, c) and (c.end - c.start < 6 or c.odds < 1):
+            return None, "it is a piece of a hashtag, too short to be sure of"
+        if target.kind == "compound" and sign in ("@", "＠"):
+            return None, "it is an account of its own: list the handle if it is the brand's"
         if target.role == "handle":
             return self._weigh_handle(text, c)
         if target.role == "hashtag" and sign not in ("#", "＃"):
@@ -633,6 +652,21 @@ class Matcher:
                         )  # fmt: skip
 
 
+def _compounds(word: str, names: _Names, model: Channel) -> list[_Fuzzy]:
+    """Names written together with an ordinary word: ``jetbluefail``, ``lovejetblue``."""
+    out: list[_Fuzzy] = []
+    if len(word) < 8 or model.words.zipf(word) > 1.5:
+        return out
+    for cut in range(3, len(word) - 2):
+        for name, rest, common in ((word[:cut], word[cut:], 3.5), (word[cut:], word[:cut], 4.0)):
+            owners = names.words.get(name) if len(name) > 4 else None
+            if owners and model.words.zipf(rest) >= common and model.words.zipf(name) < _TOO_COMMON:
+                for brand, keyword, before, after in owners:
+                    if not before and not after:
+                        out.append(_Fuzzy(brand, keyword, word, "compound", 1.0))
+    return out
+
+
 def _stable(brand: BrandTerms) -> tuple[object, ...]:
     values = {**brand.__dict__, "suspended": sorted(brand.suspended)}
     return tuple(sorted((k, repr(v)) for k, v in values.items()))
@@ -687,6 +721,11 @@ def _whole(text: str, c: _Candidate) -> bool:
         # l'Oréal and d'Apple are elisions; "don't mobile" is not T-Mobile.
         return len(c.target.keyword.split("-")[0].split()[0]) > 2
     return True
+
+
+def _inside_tag(text: str, c: _Candidate) -> bool:
+    before = text[c.start - 1 : c.start] if c.start else ""
+    return before.isalnum() or text[c.end : c.end + 1].isalnum()
 
 
 def _in_link(text: str, start: int, end: int) -> str:

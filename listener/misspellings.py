@@ -184,6 +184,10 @@ def _written(name: str, base: str) -> _Candidates:
         if "&" in low:
             yield 1.5, -0.8, " ".join(folded.replace("&", " and ").split()), "punctuation"
             yield 1.0, -1.5, folded.replace("&", "n"), "punctuation"
+    initials = next((w for w in name.split() if w.isupper() and 1 < len(w) < 5), "")
+    if initials and len(base) > 2 and initials.isalpha():
+        dotted = " ".join(base.replace(initials.lower(), " ".join(initials.lower()), 1).split())
+        yield 1.5, -1.2, dotted, "punctuation"
     if " and " in f" {base} ":
         yield 1.0, -0.8, base.replace(" and ", " & "), "punctuation"
     if len(base) > 2 and base.replace(" ", "").isascii():
@@ -206,18 +210,20 @@ def _parted(name: str, base: str, model: Channel) -> _Candidates:
         if "-" not in name and len(name.split()) == len(words) and min(map(len, words)) > 1:
             yield 2.0, -1.0, "-".join(words), "hyphen"
         return
-    for i in range(2, len(base) - 1):
+    for i in range(1, len(base) - 1):
         left, right = base[:i], base[i:]
-        if len(base) < 6 or not (left.isalpha() and right.isalpha()):
+        if len(base) < 4 or len(right) < 2 or not (left.isalpha() and right.isalpha()):
             continue
         a, b = zipf(left), zipf(right)
         # Where neither half is a word of its own, nobody would put the blank there.
-        known = (a >= 2.5 and len(left) > 1) + (b >= 2.5 and len(right) > 1)
+        known = (a >= 2.5) + (b >= 2.5)
+        if len(base) < 6 and known < 2:
+            continue
         slip = SPLIT if known == 2 else SPLIT - 1.2
         pair = max(a, 0.0) + max(b, 0.0) - 9 + 1.0
         score = mine + slip - max(pair, 0.0)
         yield score, slip + 0.8, f"{left} {right}", "split"
-        if known == 2:
+        if known:
             yield score + 0.5, slip, f"{left}-{right}", "hyphen"
     if len(base) > 3 and base.isalpha():
         for suffix in _SUFFIXES:
