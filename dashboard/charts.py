@@ -1,0 +1,516 @@
+"""Charts: rows in, a Vega-Lite chart out. Pure.
+
+A chart is a spec that stays the same and rows that change: Streamlit then moves new rows into the
+picture that is there, and a page that refreshes every few seconds does not flicker. The specs are made
+with Altair and name their data "rows". Shapes of countries come with the package; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+import pandas as pd
+
+from dashboard import figures
+from dashboard.figures import Tally
+from dashboard.look import Palette
+
+ROWS = "rows"
+Row = Mapping[str, Any]
+_MAP_FULL = 0.5  # a net of ±50 points has the full colour
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A spec that names its data, the rows, and what the picture shows in words."""
+
+    spec: dict[str, Any]
+    rows: pd.DataFrame
+    words: str
+
+    def vega(self) -> dict[str, Any]:
+        """The spec with its rows, as ``st.vega_lite_chart`` takes it."""
+        return {**self.spec, "datasets": {**self.spec.get("datasets", {}), ROWS: self.rows}}
+
+
+@lru_cache(maxsize=1)
+def world() -> dict[str, Any]:
+    """Shapes (TopoJSON), names and middles of countries by ISO alpha-2 code."""
+    text = (Path(__file__).with_name("static") / "world.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def names() -> dict[str, str]:
+    """English names of countries by ISO alpha-2 code."""
+    return dict(world()["names"])
+
+
+def _spec(chart: Any, height: int) -> dict[str, Any]:
+    """The chart as a plain dictionary whose data is named, with our own plain look."""
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    spec.pop("datasets", None)
+    for layer in spec.get("layer", ()):
+        layer.pop("data", None)  # each layer draws the rows of the whole
+    spec["data"] = {"name": ROWS}
+    spec["height"] = height
+    spec["padding"] = {"left": 4, "right": 10, "top": 4, "bottom": 2}
+    return spec
+
+
+def _axis(colours: Palette, **more: Any) -> alt.Axis:
+    return alt.Axis(
+        labelColor=colours.muted,
+        labelFontSize=13,
+        titleColor=colours.muted,
+        gridColor=colours.line,
+        domain=False,
+        ticks=False,
+        labelPadding=6,
+        title=None,
+        **more,
+    )
+
+
+def _time_axis(colours: Palette) -> alt.X:
+    return alt.X(
+        "at:T",
+        scale=alt.Scale(type="utc"),
+        axis=_axis(colours, grid=False, labelOverlap=True, labelFlush=True, tickCount=8),
+    )
+
+
+def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
+    """Rows with their times as the wall clock of the zone; the epoch seconds stay beside them."""
+    frame = pd.DataFrame(rows)
+    for column in _NUMBERS & set(frame):
+        frame[column] = pd.to_numeric(frame[column])  # all-None columns keep a number's type
+    for column in ("at", "end"):
+        if column in frame:
+            frame[f"{column}_s"] = frame[column]
+            frame[column] = pd.to_datetime(
+                [figures.wall(int(v), zone) for v in frame[column]], unit="ms"
+            )
+    return frame
+
+
+_NUMBERS = {"posts", "copies", "negative", "net", "usual", "low", "high", "run", "judged", "value"}
+_TREND = (
+    "kind",
+    "at",
+    "end",
+    "posts",
+    "copies",
+    "negative",
+    "net",
+    "usual",
+    "low",
+    "high",
+    "words",
+    "tone",
+    "run",
+    "judged",
+)
+
+
+def volume(
+    points: Sequence[Row],
+    spikes: Sequence[Row],
+    gaps: Sequence[tuple[int, int]],
+    colours: Palette,
+    zone: ZoneInfo,
+    *,
+    height: int = 210,
+) -> Drawing:
+    """Posts over time with their usual range, negative ones beneath, spikes marked, gaps as gaps."""
+    rows = [
+        {**p, "kind": "point", "run": run} for p, run in zip(points, _runs(points), strict=True)
+    ]
+    if points:
+        since, until = points[0]["at"], points[-1]["end"]
+        top = max((p["posts"] or 0 for p in points), default=0)
+        for a, b in gaps:
+            if b > since and a < until:
+                rows.append(
+                    {
+                        "kind": "gap",
+                        "at": max(a, since),
+                        "end": min(b, until),
+                        "words": "not known: the source had more than it gave",
+                    }
+                )
+        for s in spikes:
+            place = max(s["start"], since)
+            near = [p["posts"] or 0 for p in points if p["at"] <= s["peak"] < p["end"]]
+            tone = (
+                "positive"
+                if s["kind"] == "positive"
+                else "plain"
+                if s["kind"] == "volume"
+                else "negative"
+            )
+            rows.append(
+                {
+                    "kind": "spike",
+                    "at": max(s["peak"], since),
+                    "end": s["end"] or until,
+                    "posts": near[0] if near else top,
+                    "words": f"{s['brand']}: {s['kind']} spike, {s['place']}",
+                    "tone": tone,
+                }
+            )
+            rows.append(
+                {
+                    "kind": "stretch",
+                    "at": place,
+                    "end": min(s["end"] or until, until),
+                    "words": f"{s['brand']}: {s['kind']} spike, {s['place']}",
+                    "tone": tone,
+                }
+            )
+    frame = (
+        _stamp([{**dict.fromkeys(_TREND), **r} for r in rows], zone)
+        if rows
+        else pd.DataFrame(columns=list(_TREND))
+    )
+    x = _time_axis(colours)
+    point = "datum.kind == 'point'"
+    y = alt.Y(
+        "posts:Q",
+        axis=_axis(colours, tickCount=4, format="~s"),
+        scale=alt.Scale(zero=True, nice=True),
+    )
+    tooltip = [
+        alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
+        alt.Tooltip("posts:Q", title="posts", format=",.0f"),
+        alt.Tooltip("copies:Q", title="of these copies", format=",.0f"),
+        alt.Tooltip("negative:Q", title="negative", format=",.0f"),
+        alt.Tooltip("usual:Q", title="usual", format=",.0f"),
+    ]
+    pick = alt.selection_point(
+        name="pick", fields=["at_s", "end_s"], on="click", nearest=True, empty=False
+    )
+    base = alt.Chart()
+    chart = alt.layer(
+        base.transform_filter("datum.kind == 'gap'")
+        .mark_rect(color=colours.gap, opacity=0.45)
+        .encode(x=x, x2="end:T", tooltip=["words:N"]),
+        base.transform_filter("datum.kind == 'stretch'")
+        .mark_rect(opacity=0.14)
+        .encode(
+            x=x,
+            x2="end:T",
+            tooltip=["words:N"],
+            color=alt.Color("tone:N", scale=_tones(colours), legend=None),
+        ),
+        base.transform_filter(f"{point} && isValid(datum.low)")
+        .mark_area(color=colours.usual, opacity=0.28, interpolate="monotone")
+        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        base.transform_filter(f"{point} && isValid(datum.posts)")
+        .mark_line(color=colours.text, strokeWidth=2.2)
+        .encode(x=x, y=y, detail="run:N"),
+        base.transform_filter(f"{point} && isValid(datum.negative)")
+        .mark_area(color=colours.negative, opacity=0.75)
+        .encode(x=x, y=alt.Y("negative:Q"), detail="run:N"),
+        base.transform_filter(f"{point} && isValid(datum.posts)")
+        .mark_point(opacity=0, size=120)
+        .encode(x=x, y=y, tooltip=tooltip)
+        .add_params(pick),
+        base.transform_filter("datum.kind == 'spike'")
+        .mark_point(shape="triangle-down", size=150, filled=True, opacity=1, yOffset=-14)
+        .encode(
+            x=x,
+            y=y,
+            tooltip=["words:N"],
+            color=alt.Color("tone:N", scale=_tones(colours), legend=None),
+        ),
+    )
+    known = [p["posts"] for p in points if p["posts"] is not None]
+    words = f"{len(points)} points, {len(known)} of them known, {len(spikes)} spikes"
+    return Drawing(_spec(chart, height), frame, words)
+
+
+def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 90) -> Drawing:
+    """Net sentiment over time: above the line in blue, below in orange, nothing where too few."""
+    rows = [
+        {
+            **dict.fromkeys(_TREND),
+            **p,
+            "kind": "point",
+            "net": None if p["net"] is None else p["net"] * 100,
+        }
+        for p in points
+    ]
+    frame = _stamp(rows, zone) if rows else pd.DataFrame(columns=list(_TREND))
+    y = alt.Y(
+        "net:Q",
+        scale=alt.Scale(domain=[-100, 100]),
+        axis=_axis(colours, values=[-100, 0, 100], format="+d"),
+    )
+    base = alt.Chart()
+    x = _time_axis(colours)
+    bars = (
+        base.transform_filter("isValid(datum.net)")
+        .mark_rect()
+        .encode(
+            x=x,
+            x2="end:T",
+            y=y,
+            y2=alt.Y2Datum(0),
+            color=alt.condition(
+                "datum.net < 0", alt.value(colours.negative), alt.value(colours.positive)
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
+                alt.Tooltip("net:Q", title="net sentiment", format="+.0f"),
+                alt.Tooltip("judged:Q", title="posts judged", format=",.0f"),
+            ],
+        )
+    )
+    rule = base.mark_rule(color=colours.muted).encode(y=alt.YDatum(0))
+    # Points without a net keep the time axis the same as the volume's above it.
+    whole = base.mark_point(opacity=0).encode(x=x)
+    return Drawing(_spec(alt.layer(bars, rule, whole), height), frame, "net sentiment over time")
+
+
+def _tones(colours: Palette) -> alt.Scale:
+    return alt.Scale(
+        domain=["negative", "plain", "positive"],
+        range=[colours.negative, colours.text, colours.positive],
+    )
+
+
+def _runs(points: Sequence[Row]) -> list[int]:
+    """A number for each unbroken run of known points: a line is drawn within one, not across."""
+    out, run = [], 0
+    for p in points:
+        if p["posts"] is None:
+            run += 1
+        out.append(run)
+    return out
+
+
+def world_map(
+    countries: Mapping[str, Tally], spikes: Sequence[Row], colours: Palette, *, height: int = 215
+) -> Drawing:
+    """Net sentiment by country. Too few posts get a pattern of their own and no colour; unknown
+    places are told beside the map. Open spikes are ringed."""
+    atlas = world()
+    opened = {s["region"]: s["kind"] for s in spikes if s["end"] is None}
+    rows = []
+    for code, (lon, lat) in atlas["points"].items():
+        t = countries.get(code, Tally())
+        if not t.posts and code not in opened:
+            continue
+        low, high = t.interval or (None, None)
+        rows.append(
+            {
+                "code": code,
+                "name": atlas["names"][code],
+                "lon": lon,
+                "lat": lat,
+                "posts": t.posts,
+                "judged": t.judged,
+                "net": None if t.net is None else round(t.net * 100),
+                "range": "–"
+                if low is None or high is None
+                else f"{figures.percent(low, True)} to {figures.percent(high, True)}",
+                "shade": t.net if t.net is not None and t.enough else None,
+                "state": "enough" if t.enough else "few" if t.posts else "none",
+                "small": code in atlas["small"],
+                "spike": opened.get(code, ""),
+            }
+        )
+    columns = [
+        "code",
+        "name",
+        "lon",
+        "lat",
+        "posts",
+        "judged",
+        "net",
+        "range",
+        "shade",
+        "state",
+        "small",
+        "spike",
+    ]
+    frame = pd.DataFrame(rows, columns=columns)
+    return Drawing(_map_spec(colours, height), frame, f"net sentiment of {len(rows)} countries")
+
+
+@lru_cache(maxsize=8)
+def _map_spec(colours: Palette, height: int) -> dict[str, Any]:
+    fields = ["code", "name", "posts", "judged", "net", "range", "shade", "state", "spike"]
+    tooltip = [
+        alt.Tooltip("name:N", title="country"),
+        alt.Tooltip("posts:Q", title="posts", format=",.0f"),
+        alt.Tooltip("net:Q", title="net sentiment", format="+.0f"),
+        alt.Tooltip("range:N", title="95 % range"),
+        alt.Tooltip("spike:N", title="open spike"),
+    ]
+    shade = alt.Color(
+        "shade:Q",
+        scale=alt.Scale(
+            domain=[-_MAP_FULL, _MAP_FULL],
+            range=list(colours.diverging),
+            clamp=True,
+            interpolate="lab",
+        ),
+        legend=None,
+    )
+    pick = alt.selection_point(name="pick", fields=["code"], on="click", empty=False)
+    land = alt.InlineData(values=[])
+    shapes = alt.Chart(land).mark_geoshape(stroke=colours.sea, strokeWidth=0.6)
+    lookup = {
+        "lookup": "properties.code",
+        "from": {"data": {"name": ROWS}, "key": "code", "fields": fields},
+    }
+    ground = shapes.encode(color=alt.value(colours.land))
+    few = shapes.encode(color=alt.value(colours.gap), tooltip=tooltip)
+    full = shapes.encode(color=shade, tooltip=tooltip)
+    spots = (
+        alt.Chart()
+        .transform_filter("datum.small && datum.state != 'none'")
+        .mark_circle(size=70, stroke=colours.text, strokeWidth=0.7, opacity=1)
+        .encode(
+            longitude="lon:Q",
+            latitude="lat:Q",
+            tooltip=tooltip,
+            color=alt.condition("isValid(datum.shade)", shade, alt.value(colours.gap)),
+        )
+    )
+    rings = (
+        alt.Chart()
+        .transform_filter("datum.spike != ''")
+        .mark_point(size=420, strokeWidth=3, color=colours.text, filled=False, opacity=1)
+        .encode(longitude="lon:Q", latitude="lat:Q", tooltip=tooltip)
+    )
+    spec: dict[str, Any] = alt.layer(ground, few, full.add_params(pick), spots, rings).to_dict(
+        validate=False
+    )
+    topology = world()["topology"]
+    shared = {"name": "land", "format": {"type": "topojson", "feature": "countries"}}
+    for index, state in ((0, None), (1, "few"), (2, "enough")):
+        spec["layer"][index]["data"] = shared
+        if state:
+            spec["layer"][index]["transform"] = [lookup, {"filter": f"datum.state == '{state}'"}]
+    for index in (3, 4):
+        spec["layer"][index]["data"] = {"name": ROWS}
+    spec["datasets"] = {"land": topology}
+    spec["projection"] = {"type": "equalEarth", "rotate": [-11, 0, 0]}
+    spec["height"] = height
+    spec["padding"] = 0
+    spec["view"] = {"stroke": None}
+    return spec
+
+
+def shares(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 300) -> Drawing:
+    """Lines over time, one for each ``series`` (at most eight), of ``value``; gaps break a line."""
+    frame = (
+        _stamp([dict(r) for r in rows], zone)
+        if rows
+        else pd.DataFrame(columns=["at", "end", "value", "series", "run"])
+    )
+    x = _time_axis(colours)
+    base = alt.Chart().transform_filter("isValid(datum.value)")
+    hues = [
+        colours.positive,
+        colours.negative,
+        colours.text,
+        "#2A9D8F",
+        "#9B6BCE",
+        "#C9A227",
+        "#7A8CA3",
+        "#D16BA5",
+    ]
+    encode = {
+        "x": x,
+        "y": alt.Y("value:Q", axis=_axis(colours, tickCount=5)),
+        "detail": "run:N",
+        "color": alt.Color(
+            "series:N",
+            scale=alt.Scale(range=hues),
+            legend=alt.Legend(
+                orient="bottom",
+                title=None,
+                labelColor=colours.text,
+                labelFontSize=13,
+                columns=3,
+                symbolType="stroke",
+                symbolStrokeWidth=3,
+            ),
+        ),
+        "strokeDash": alt.StrokeDash("series:N", legend=None),
+    }
+    tooltip = [
+        "series:N",
+        alt.Tooltip("at:T", format="%a %d %b %H:%M", title="from"),
+        alt.Tooltip("value:Q", format=",.1f"),
+    ]
+    chart = alt.layer(
+        base.mark_line(strokeWidth=2).encode(**encode),
+        base.mark_point(opacity=0, size=80).encode(x=x, y="value:Q", tooltip=tooltip),
+    )
+    return Drawing(
+        _spec(chart, height), frame, f"{frame['series'].nunique() if rows else 0} lines over time"
+    )
+
+
+def ledger(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 240) -> Drawing:
+    """What each source was asked and gave, over time: a mark for each request, by how it went."""
+    outcomes = ["complete", "truncated", "limited", "failed"]
+    made = [
+        {
+            "at": r["at"],
+            "source": r["source"],
+            "returned": r["returned"],
+            "new": r["new"],
+            "outcome": "failed"
+            if r["failed"] and not r["limited"]
+            else "limited"
+            if r["limited"]
+            else "truncated"
+            if r["truncated"]
+            else "complete",
+            "why": (r["failed"] or "")[:200],
+        }
+        for r in rows
+    ]
+    frame = _stamp(made, zone) if made else pd.DataFrame(columns=["at", "source", "outcome"])
+    chart = (
+        alt.Chart()
+        .mark_point(filled=True, size=70, opacity=0.9)
+        .encode(
+            x=_time_axis(colours),
+            y=alt.Y("source:N", axis=_axis(colours, labelLimit=110)),
+            color=alt.Color(
+                "outcome:N",
+                scale=alt.Scale(
+                    domain=outcomes,
+                    range=[colours.positive, colours.neutral, colours.usual, colours.negative],
+                ),
+                legend=alt.Legend(orient="bottom", title=None, labelColor=colours.text),
+            ),
+            shape=alt.Shape(
+                "outcome:N",
+                scale=alt.Scale(domain=outcomes, range=["circle", "square", "diamond", "cross"]),
+                legend=alt.Legend(orient="bottom", title=None),
+            ),
+            tooltip=[
+                "source:N",
+                "outcome:N",
+                "returned:Q",
+                "new:Q",
+                "why:N",
+                alt.Tooltip("at:T", format="%a %d %b %H:%M"),
+            ],
+        )
+    )
+    return Drawing(_spec(chart, height), frame, f"{len(made)} requests over time")

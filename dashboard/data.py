@@ -1,0 +1,273 @@
+"""The only door to the store: cached reads, and the few writes that a person makes from a page.
+
+The store's revision grows with every write; reads are cached by it, so that a page which refreshes
+every few seconds asks SQLite for one number unless something is new. Every function here takes plain
+values and gives plain rows; views see neither SQL nor the store.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from listener.config import Config, Response, load_config
+from listener.errors import ConfigError, StoreBusy, StoreError
+from listener.store import Filter as Filter
+from listener.store import Store, lock_holder
+
+Row = dict[str, Any]
+KEEP = 64  # results kept of each read; older ones belong to revisions that nobody looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What of keywords.yaml a page needs; ``problem`` says why it could not be read."""
+
+    brands: tuple[str, ...]
+    competitors: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    response: Response
+    problem: str | None = None
+
+
+def store_path() -> Path:
+    """The database that GROUNDSWELL_DB names."""
+    return Path(os.environ.get("GROUNDSWELL_DB") or "groundswell.db")
+
+
+def config_path() -> Path:
+    """The configuration that GROUNDSWELL_CONFIG names."""
+    return Path(os.environ.get("GROUNDSWELL_CONFIG") or "keywords.yaml")
+
+
+def now() -> int:
+    """Epoch seconds; GROUNDSWELL_NOW stands in for the clock in tests and screenshots."""
+    fixed = os.environ.get("GROUNDSWELL_NOW")
+    return int(fixed) if fixed else int(time.time())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _open(path: str, inode: int) -> Store:
+    return Store(path, create=False)
+
+
+def _store() -> Store:
+    """The store; a file that was made anew under the same name is opened anew."""
+    path = store_path()
+    try:
+        inode = path.stat().st_ino
+    except FileNotFoundError:
+        raise StoreError(f"{path} is not here") from None
+    return _open(str(path), inode)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether there is something to show. ``problem`` is None, "missing", "busy" or "broken"."""
+
+    stamp: str
+    problem: str | None = None
+    detail: str = ""
+
+
+def state() -> State:
+    """One cheap look: the stamp changes when, and only when, something was written."""
+    path = store_path()
+    if not path.exists():
+        return State("", "missing", str(path))
+    try:
+        return State(f"{path}:{path.stat().st_ino}:{_store().revision()}")
+    except StoreBusy as error:
+        return State("", "busy", str(error))
+    except StoreError as error:
+        return State("", "broken", str(error))
+
+
+def settings() -> Settings:
+    """The configuration, read again when the file changes."""
+    path = config_path()
+    try:
+        return _settings(str(path), path.stat().st_mtime_ns)
+    except OSError:
+        return Settings((), (), {}, Response(), f"{path} is not here")
+
+
+@lru_cache(maxsize=4)
+def _settings(path: str, changed: int) -> Settings:
+    try:
+        config: Config = load_config(path)
+    except ConfigError as error:
+        return Settings((), (), {}, Response(), "\n".join((str(error), *error.problems)))
+    return Settings(
+        brands=tuple(b.name for b in config.brands if not b.competitor),
+        competitors=tuple(b.name for b in config.all_brands() if b.competitor),
+        groups=dict(config.regions),
+        response=config.response,
+    )
+
+
+# reads --------------------------------------------------------------------------------------------
+# ``stamp`` is part of each cache key and is not used otherwise: a new one means new data.
+
+_cached = st.cache_data(show_spinner=False, max_entries=KEEP)
+
+
+@_cached
+def span(stamp: str) -> tuple[int, int] | None:
+    """The first and the last hour that have mentions."""
+    return _store().span()
+
+
+@_cached
+def choices(stamp: str) -> dict[str, list[str]]:
+    return _store().choices()
+
+
+@_cached
+def has_demo(stamp: str) -> bool:
+    return _store().has_demo()
+
+
+@_cached
+def counts(stamp: str, columns: tuple[str, ...], where: Filter) -> list[Row]:
+    """``posts`` and ``copies`` summed by columns of hour, brand, platform, country, region, …"""
+    return _store().counts_by(columns, where)
+
+
+@_cached
+def gaps(stamp: str, since: int) -> list[tuple[int, int]]:
+    """Stretches for which a source had more than it gave: not known, which is not zero."""
+    return _store().gaps(since)
+
+
+@_cached
+def spikes(
+    stamp: str, brands: tuple[str, ...], regions: tuple[str, ...], since: int, until: int | None
+) -> list[Row]:
+    """Spikes that touch a span, the worst first; ``regions`` keeps those and the ones of everywhere."""
+    found = _store().spikes(brands, since, until)
+    return [s for s in found if not regions or s["region"] in (*regions, "*")]
+
+
+@_cached
+def spike(stamp: str, spike_id: int) -> Row | None:
+    return next((s for s in _store().spikes() if s["id"] == spike_id), None)
+
+
+@_cached
+def spike_posts(stamp: str, spike_id: int, brand: str) -> list[Row]:
+    """The evidence of a spike, newest first."""
+    keys = _store().spike_keys(spike_id)
+    found: list[Row] = []
+    for at in range(0, len(keys), 500):
+        found += _store().mentions_of(keys[at : at + 500], brand)
+    return sorted(found, key=lambda row: -row["created_at"])
+
+
+@_cached
+def mentions(
+    stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None
+) -> list[Row]:
+    return _store().mentions(where, limit=limit, offset=offset, contains=contains)
+
+
+@_cached
+def mention(stamp: str, key: str) -> list[Row]:
+    """The mentions of one post, one for each brand it names."""
+    return _store().mentions_of([key])
+
+
+@_cached
+def thread(stamp: str, name: str) -> list[Row]:
+    return _store().thread_posts(name)
+
+
+@_cached
+def unanswered(stamp: str, where: Filter, limit: int) -> list[Row]:
+    return _store().unanswered(where, limit=limit)
+
+
+@_cached
+def case_counts(stamp: str, where: Filter) -> list[Row]:
+    return _store().case_counts(where)
+
+
+@_cached
+def response_times(stamp: str, where: Filter) -> list[Row]:
+    return _store().response_times(where)
+
+
+@_cached
+def basis(stamp: str, where: Filter) -> list[Row]:
+    return _store().basis_counts(where)
+
+
+@_cached
+def authors(stamp: str, where: Filter) -> int:
+    return _store().authors(where)
+
+
+@_cached
+def ledger(stamp: str, since: int, limit: int) -> list[Row]:
+    return _store().coverage(since, limit)
+
+
+@_cached
+def status(stamp: str, minute: int) -> Row:
+    """The pipeline's own account of itself; read again each minute, because silence grows."""
+    return _store().status(now())
+
+
+@_cached
+def variants(stamp: str) -> list[Row]:
+    return _store().variant_hits()
+
+
+def running() -> int | None:
+    """The pid of the `groundswell run` that writes to this store, or None."""
+    return lock_holder(store_path())
+
+
+# writes -------------------------------------------------------------------------------------------
+
+
+def person() -> str:
+    """Who acts: the signed-in user's address, or "dashboard" where nobody signs in."""
+    user = getattr(st, "user", None)
+    if user is not None and getattr(user, "is_logged_in", False):
+        return str(user.get("email") or user.get("name") or "dashboard")
+    return "dashboard"
+
+
+def correct(key: str, brand: str, label: str) -> str | None:
+    """Keep a person's judgement, and count the hour anew. Returns why it could not be kept."""
+    return _write(lambda store: store.correct(key, brand, label, person(), now()))
+
+
+def mark_wrong(key: str, brand: str, wrong: bool) -> str | None:
+    """Keep a person's word that a post does not mean the brand, or take it back."""
+    return _write(lambda store: store.mark_wrong(key, brand, wrong, person(), now()))
+
+
+def _write(change: Any) -> str | None:
+    try:
+        store = _store()
+        change(store)
+        store.recount()
+    except StoreBusy:
+        return "The store is being written to; nothing was changed. Try again in a moment."
+    except StoreError as error:
+        return f"Nothing was changed: {error}"
+    return None
+
+
+def unknown_first(values: Sequence[str]) -> list[str]:
+    """Choices in their order with unknown ("") at the end."""
+    return [v for v in values if v] + [v for v in values if not v]

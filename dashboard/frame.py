@@ -1,0 +1,419 @@
+"""The frame of every view: which slice of the data is asked for, kept in the address bar.
+
+A view's address names its filter (``?brand=…&region=DE&span=7d``), so that it can be sent to someone
+and opens the same. Regions are ISO country codes, ``group:NAME`` for the user's own groups, and
+``unknown``. A span is a length back from now (or from the newest post, when that is old), or two dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from dashboard import charts, data, figures, look, pieces
+from dashboard.data import Filter
+from dashboard.figures import DAY, HOUR, WEEK
+
+SPANS = {
+    "24h": 24 * HOUR,
+    "3d": 3 * DAY,
+    "7d": WEEK,
+    "14d": 14 * DAY,
+    "30d": 30 * DAY,
+    "90d": 90 * DAY,
+}
+SPAN_WORDS = {
+    "24h": "24 hours", "3d": "3 days", "7d": "7 days", "14d": "14 days", "30d": "30 days",
+    "90d": "90 days", "all": "everything", "dates": "dates …",
+}  # fmt: skip
+DEFAULT_SPAN = "7d"
+OLD = DAY  # when nothing is newer than this, "now" is the end of the data
+KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
+UNKNOWN = "unknown"
+GROUP = "group:"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The filter as the address bar says it."""
+
+    brands: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    span: str = DEFAULT_SPAN
+    first: str = ""
+    last: str = ""
+
+    def query(self) -> dict[str, str | list[str]]:
+        """The address bar's parameters; what is at its default is left out, except the span."""
+        found: dict[str, str | list[str]] = {}
+        for key, values in (
+            ("brand", self.brands), ("region", self.regions), ("platform", self.platforms),
+            ("language", self.languages),
+        ):  # fmt: skip
+            if values:
+                found[key] = list(values)
+        if self.first and self.last:
+            found |= {"from": self.first, "to": self.last}
+        else:
+            found["span"] = self.span
+        return found
+
+    @property
+    def plain(self) -> bool:
+        return not (self.brands or self.regions or self.platforms or self.languages)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A choice made definite: the times it stands for, and the store's filter for it."""
+
+    choice: Choice
+    where: Filter
+    since: int
+    until: int
+    live: bool
+    newest: int
+    zone: ZoneInfo
+
+    @property
+    def history(self) -> Filter:
+        """The same slice with the weeks before it, from which the usual is learnt."""
+        return replace(self.where, since=self.since - figures.HISTORY_WEEKS * WEEK)
+
+
+def _valid_day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        return ""
+
+
+def read_choice(params: Mapping[str, Sequence[str]]) -> Choice:
+    """The filter that an address asks for; what cannot be read falls back to its default."""
+
+    def many(key: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(v for v in params.get(key, ()) if v))
+
+    def one(key: str) -> str:
+        values = params.get(key, ())
+        return values[0] if values else ""
+
+    first, last = _valid_day(one("from")), _valid_day(one("to"))
+    if not (first and last):
+        first = last = ""
+    elif last < first:
+        first, last = last, first
+    span = one("span")
+    return Choice(
+        many("brand"), many("region"), many("platform"), many("language"),
+        span if span in SPANS or span == "all" else DEFAULT_SPAN, first, last,
+    )  # fmt: skip
+
+
+def countries_of(regions: Sequence[str], groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The country codes that regions stand for; "" is unknown. A group nobody defined holds none."""
+    found: list[str] = []
+    for region in regions:
+        if region == UNKNOWN:
+            found.append("")
+        elif region.startswith(GROUP):
+            found += groups.get(region.removeprefix(GROUP), ())
+        else:
+            found.append(region)
+    # A region that stands for no country must show nothing, not everything.
+    return tuple(dict.fromkeys(found)) or (("-",) if regions else ())
+
+
+def scope(
+    choice: Choice, span: tuple[int, int], now: int, groups: Mapping[str, Sequence[str]], zone: ZoneInfo
+) -> Scope:  # fmt: skip
+    """Make a choice definite. ``span`` is the first and the last hour that the store has."""
+    newest = span[1] + HOUR
+    live = newest >= now - OLD
+    end = now if live else newest
+    if choice.first:
+        start = datetime.combine(date.fromisoformat(choice.first), time(), zone)
+        stop = datetime.combine(date.fromisoformat(choice.last) + timedelta(days=1), time(), zone)
+        since, until = int(start.timestamp()), int(stop.timestamp())
+        live = live and until >= now
+        end = min(until, now) if live else until
+    elif choice.span == "all":
+        since = span[0]
+    else:
+        since = end - SPANS[choice.span]
+    since -= since % HOUR
+    where = Filter(
+        brands=choice.brands, platforms=choice.platforms, languages=tuple(
+            "" if code == UNKNOWN else code for code in choice.languages
+        ),
+        countries=countries_of(choice.regions, groups), since=since, until=None if live else end,
+    )  # fmt: skip
+    return Scope(choice, where, since, end, live, newest, zone)
+
+
+# the page's part ----------------------------------------------------------------------------------
+
+
+def current() -> Choice:
+    """The choice of this page: the address bar's, else the one made on the page before."""
+    params = {key: st.query_params.get_all(key) for key in KEYS}
+    if not any(params.values()):
+        kept = st.session_state.get("choice")
+        if isinstance(kept, Choice):
+            st.query_params.from_dict({**_others(), **kept.query()})
+            return kept
+    choice = read_choice(params)
+    st.session_state["choice"] = choice
+    return choice
+
+
+def _others() -> dict[str, list[str]]:
+    """Parameters that belong to a view rather than to the filter."""
+    return {k: st.query_params.get_all(k) for k in st.query_params if k not in KEYS}
+
+
+def _chosen() -> None:
+    """Write what the filter's widgets say into the address bar."""
+    picked = st.session_state
+    span = picked.get("f_span", DEFAULT_SPAN)
+    first = last = ""
+    if span == "dates":
+        days = picked.get("f_days") or picked.get("last_week")
+        if not isinstance(days, tuple) or len(days) != 2:
+            return  # the first of two days is chosen: wait for the second
+        first, last = days[0].isoformat(), days[1].isoformat()
+    choice = Choice(
+        tuple(picked.get("f_brand", ())), tuple(picked.get("f_region", ())),
+        tuple(picked.get("f_platform", ())), tuple(picked.get("f_language", ())),
+        DEFAULT_SPAN if span == "dates" else span, first, last,
+    )  # fmt: skip
+    picked["choice"] = choice
+    st.query_params.from_dict({**_others(), **choice.query()})
+
+
+def region_words(region: str, names: Mapping[str, str]) -> str:
+    if region == UNKNOWN:
+        return "unknown"
+    if region.startswith(GROUP):
+        return region.removeprefix(GROUP)
+    return names.get(region, region)
+
+
+def words(choice: Choice, names: Mapping[str, str]) -> str:
+    """The filter in a line: ``Aurora Air · Germany, France · all platforms · 7 days``."""
+    parts = [
+        ", ".join(choice.brands) or "all brands",
+        ", ".join(region_words(r, names) for r in choice.regions) or "worldwide",
+    ]
+    if choice.platforms:
+        parts.append(", ".join(choice.platforms))
+    if choice.languages:
+        parts.append(", ".join(choice.languages))
+    parts.append(f"{choice.first} to {choice.last}" if choice.first else SPAN_WORDS[choice.span])
+    return " · ".join(parts)
+
+
+def filters(choice: Choice, stamp: str, span: tuple[int, int]) -> None:
+    """The filter behind one button; every change goes to the address bar at once."""
+    found = data.choices(stamp)
+    names = charts.names()
+    groups = data.settings().groups
+    regions = [f"{GROUP}{name}" for name in groups]
+    regions += sorted((c for c in found["country"] if c), key=lambda c: names.get(c, c))
+    regions.append(UNKNOWN)
+    languages = [code or UNKNOWN for code in data.unknown_first(found["language"])]
+    state = st.session_state
+    for key, chosen, options in (
+        ("f_brand", choice.brands, found["brand"]),
+        ("f_region", choice.regions, regions),
+        ("f_platform", choice.platforms, found["platform"]),
+        ("f_language", choice.languages, languages),
+    ):
+        state[key] = [v for v in chosen if v in options]
+    state["f_span"] = "dates" if choice.first else choice.span
+    with st.popover("Filter", icon=":material/tune:", width="content"):
+        st.multiselect("Brand", found["brand"], key="f_brand", on_change=_chosen, placeholder="all")
+        st.multiselect(
+            "Region", regions, key="f_region", on_change=_chosen, placeholder="worldwide",
+            format_func=lambda r: region_words(r, names),
+        )  # fmt: skip
+        st.multiselect(
+            "Platform", found["platform"], key="f_platform", on_change=_chosen, placeholder="all"
+        )
+        st.multiselect(
+            "Language", languages, key="f_language", on_change=_chosen, placeholder="all"
+        )
+        st.selectbox(
+            "Time",
+            list(SPAN_WORDS),
+            key="f_span",
+            on_change=_chosen,
+            format_func=lambda name: SPAN_WORDS[name],
+        )
+        zone = data.settings().response.zone()
+        newest = datetime.fromtimestamp(span[1], UTC).astimezone(zone).date()
+        state["last_week"] = (newest - timedelta(days=6), newest)
+        if choice.first:
+            state["f_days"] = (date.fromisoformat(choice.first), date.fromisoformat(choice.last))
+            st.date_input("Days", key="f_days", on_change=_chosen)
+        else:
+            state.pop("f_days", None)
+
+
+def colours() -> look.Palette:
+    """The palette of the theme that this browser shows."""
+    try:
+        return look.palette(st.context.theme.type)
+    except (AttributeError, KeyError):
+        return look.LIGHT
+
+
+def html(body: str) -> None:
+    """Draw HTML made by :mod:`dashboard.pieces`; scripts in it never run."""
+    if body:
+        st.html(body)
+
+
+def draw(drawing: charts.Drawing, key: str, *, pick: bool = False) -> list[dict[str, object]]:
+    """Draw a chart; with ``pick``, return what was clicked in it."""
+    vega = drawing.vega()
+    if not pick:
+        st.vega_lite_chart(spec=vega, width="stretch", theme=None, key=key, alt=drawing.words)
+        return []
+    event = st.vega_lite_chart(
+        spec=vega, width="stretch", theme=None, key=key, on_select="rerun", selection_mode="pick",
+        alt=drawing.words,
+    )  # fmt: skip
+    chosen = event.get("selection", {}).get("pick", []) if event else []
+    return list(chosen)
+
+
+def stop_when_nothing(state: data.State) -> None:
+    """Say in plain words why there is nothing to show, and the next step; else do nothing."""
+    if state.problem is None and data.span(state.stamp) is not None:
+        return
+    if state.problem == "missing":
+        st.subheader("Nothing is stored yet")
+        st.text(f"There is no database at {state.detail}.")
+        _steps()
+    elif state.problem == "busy":
+        st.subheader("The database is being written to")
+        st.text("Another process holds it whole for the moment. This page tries again by itself.")
+    elif state.problem == "broken":
+        st.subheader("The database cannot be read")
+        st.text(state.detail)
+    else:
+        counts = data.status(state.stamp, data.now() // 60)["counts"]
+        if counts["posts"] and not counts["mentions"]:
+            st.subheader("No post names your brands yet")
+            st.text(
+                f"{counts['posts']} posts are stored and none of them matches keywords.yaml. "
+                "`groundswell match --brand NAME` shows what is looked for."
+            )
+        elif counts["mentions"]:
+            st.subheader("Posts are stored and wait to be counted")
+            st.text(
+                f"{counts['mentions']} mentions are stored. `groundswell run --once` judges, "
+                "places and counts them; `groundswell run` keeps doing so."
+            )
+        else:
+            st.subheader("Nothing is stored yet")
+            st.text("The database is there and holds no post.")
+            _steps()
+    _wait(state)
+    st.stop()
+
+
+def _steps() -> None:
+    st.text("To fill it, one of:")
+    st.code("groundswell demo\ngroundswell import FILE.csv\ngroundswell run", language=None)
+
+
+@st.fragment(run_every=5)
+def _wait(state: data.State) -> None:
+    """Look again every few seconds, and show the page as soon as there is something on it."""
+    seen = data.state()
+    if (seen.problem, seen.stamp) != (state.problem, state.stamp):
+        st.rerun(scope="app")
+
+
+def notices(stamp: str, at: Scope | None) -> None:
+    """What must be known before a figure is read: made-up data, old data, silence, faults."""
+    parts = []
+    if data.has_demo(stamp):
+        parts.append(
+            pieces.notice(
+                "demo", "<b>Demo data.</b> The brand, the people and their posts are invented."
+            )
+        )
+    settings = data.settings()
+    now = data.now()
+    if at is not None and at.newest < now - OLD:
+        parts.append(
+            pieces.notice(
+                "age",
+                f"The newest post is of <b>{pieces.safe(figures.date(at.newest - HOUR, at.zone))}</b> "
+                f"({pieces.safe(figures.ago(now - at.newest))} ago): “now” on this page is then.",
+            )
+        )
+    status = data.status(stamp, now // 60)
+    for source in status["sources"]:
+        if source["failures"]:
+            since = (
+                f"not heard since {figures.clock(source['last_ok_at'], settings.response.zone())}"
+                if source["last_ok_at"]
+                else "never heard yet"
+            )
+            parts.append(
+                pieces.notice(
+                    "fault",
+                    f"<b>{pieces.safe(source['source'])}</b> is {pieces.safe(since)}: "
+                    f"{pieces.safe(pieces.cut(source['last_error'] or '', 160))}",
+                )
+            )
+    if settings.problem:
+        first = settings.problem.splitlines()[0]
+        parts.append(pieces.notice("fault", f"keywords.yaml is not in use: {pieces.safe(first)}"))
+    html("".join(parts))
+
+
+def open_page(title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True) -> None:
+    """The common head of a view, then its body, which is drawn again within seconds of new data."""
+    state = data.state()
+    stop_when_nothing(state)
+    span = data.span(state.stamp)
+    assert span is not None
+    choice = current()
+    left, right = st.columns([1, 0.001], vertical_alignment="center")
+    with left, st.container(horizontal=True, vertical_alignment="center"):
+        if with_filter:
+            filters(choice, state.stamp, span)
+        html(
+            f'<div class="gs-bar"><h1>{pieces.safe(title)}</h1>'
+            f'<span class="gs-scope">{pieces.safe(words(choice, charts.names()))}</span></div>'
+        )
+    del right
+
+    @st.fragment(run_every=5)
+    def living() -> None:
+        fresh = data.state()
+        if fresh.problem is not None:
+            html(
+                pieces.notice(
+                    "fault", "The database cannot be read just now; the last figures stand."
+                )
+            )
+            fresh = state
+        reach = data.span(fresh.stamp) or span
+        settings = data.settings()
+        at = scope(choice, reach, data.now(), settings.groups, settings.response.zone())
+        notices(fresh.stamp, at)
+        body(fresh.stamp, at)
+
+    living()

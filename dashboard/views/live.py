@@ -1,0 +1,260 @@
+"""The wall: what is happening now against the usual, where, what left its range, who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from dashboard import charts, data, figures, frame, pieces
+from dashboard.figures import HOUR, Tally
+from dashboard.frame import Scope
+
+NOW_HOURS = 3  # "now" is this hour so far and the two before it
+DAY_HOURS = 24
+REGIONS = 7
+NEWEST = 6
+WAITING = 4
+SPIKES = 3
+COUNTED = 500  # overdue mentions are counted up to here
+
+
+def show(stamp: str, at: Scope) -> None:
+    names = charts.names()
+    reach = data.span(stamp)
+    assert reach is not None
+    rows = data.counts(stamp, ("hour", "label"), at.history)
+    gaps = data.gaps(stamp, at.history.since or 0)
+    series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
+    by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
+    regions = at.where.countries
+    spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until + 1)
+    opened = [s for s in spikes if s["end"] is None]
+
+    frame.html(_tiles(stamp, at, series, opened))
+    left, middle, right = st.columns([1.12, 1, 1])
+    with left:
+        with st.container(border=True):
+            picked = _trend(at, series, spikes, gaps, names)
+        with st.container(border=True):
+            _unanswered(stamp, at, names)
+    with middle, st.container(border=True):
+        _regions(stamp, at, by_country, opened, names)
+    with right:
+        with st.container(border=True):
+            _open_spikes(spikes, opened, at, names)
+        with st.container(border=True):
+            _newest(stamp, at, names)
+    if picked:
+        st.switch_page(
+            "views/mentions.py",
+            query_params={
+                **{k: v for k, v in at.choice.query().items() if k not in ("span", "from", "to")},
+                "span": at.choice.span,
+                "at": f"{picked[0]['at_s']}-{picked[0]['end_s']}",
+            },
+        )
+
+
+def _trend(
+    at: Scope, series: figures.Hours, spikes: list[data.Row], gaps: list[tuple[int, int]],
+    names: Mapping[str, str],
+) -> list[dict[str, object]]:  # fmt: skip
+    """Volume with its usual range and spikes, net sentiment beneath; returns what was clicked."""
+    palette = frame.colours()
+    size = figures.bucket_hours(at.until - at.since)
+    points = figures.trend(series, at.since, size)
+    frame.html(
+        pieces.heading(
+            f"Posts per {figures.bucket_words(size)}",
+            '<span class="gs-key"><i class="gs-k-line"></i>all<i class="gs-k-neg"></i>negative'
+            '<i class="gs-k-usual"></i>usual<i class="gs-k-gap"></i>not known</span>',
+        )
+    )
+    marked = [{**s, "place": pieces.region_name(s["region"], names)} for s in spikes]
+    picked = frame.draw(
+        charts.volume(points, marked, gaps, palette, at.zone), "live-volume", pick=True
+    )
+    coarse = figures.judged_size(points, size)
+    frame.html(
+        pieces.heading(
+            f"Net sentiment per {figures.bucket_words(coarse)}",
+            "positive less negative, of 100 judged",
+        )
+    )
+    frame.draw(charts.net(figures.trend(series, at.since, coarse), palette, at.zone), "live-net")
+    return picked
+
+
+def _tiles(stamp: str, at: Scope, h: figures.Hours, opened: list[data.Row]) -> str:
+    return pieces.tiles(
+        [_volume_tile(at, h), _net_tile(h), _inbox_tile(stamp, at), _spike_tile(at, opened)]
+    )
+
+
+def _volume_tile(at: Scope, h: figures.Hours) -> str:
+    """Posts of the last hours beside the same hours before; unique ones beside copies."""
+    done = 1.0 if not at.live else max(0.02, (at.until - (h.last - HOUR)) / HOUR)
+    value, expected = figures.now_and_usual(h.posts, NOW_HOURS, done)
+    day, day_usual = figures.now_and_usual(h.posts, DAY_HOURS, done)
+    under = _against(value, expected)
+    if value is not None:
+        copies = float(h.copies[-NOW_HOURS:].sum())
+        under += (
+            f"<br><em>{figures.count(value - copies)} unique, {figures.count(copies)} copies</em>"
+        )
+    if day is not None:
+        under += f"<br><em>{figures.count(day)} in 24 h, {figures.times_usual(day, day_usual)}</em>"
+    bars = [None if np.isnan(v) else float(v) for v in h.posts[-DAY_HOURS:]]
+    return pieces.tile(
+        "Posts now", figures.count(value), under, unit=f"in {NOW_HOURS} h", bars=bars
+    )
+
+
+def _inbox_tile(stamp: str, at: Scope) -> str:
+    """Mentions of this time without an answer, and those whose thread nobody could read."""
+    counts = data.case_counts(stamp, at.where)
+    if not counts:
+        under = "<em>no mention of this time has been looked at for an answer</em>"
+        return pieces.tile("Unanswered", "–", under)
+    states = {
+        state: sum(r["cases"] for r in counts if r["thread_state"] == state)
+        for state in ("unanswered", "unknown")
+    }
+    rows = data.unanswered(stamp, at.where, COUNTED)
+    late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.until)
+    more = "at least " if late >= COUNTED else ""
+    under = (
+        f"{'⚠ ' if late else ''}{more}{figures.count(late)} over target"
+        f"<br><em>{figures.count(states['unknown'])} more in threads not read: unknown</em>"
+    )
+    kind = "negative" if late else ""
+    return pieces.tile("Unanswered", figures.count(states["unanswered"]), under, kind=kind)
+
+
+def _spike_tile(at: Scope, opened: list[data.Row]) -> str:
+    negative = sum(1 for s in opened if s["kind"].startswith("negative"))
+    under = f"{negative} of them negative" if opened else "nothing outside its usual range"
+    if opened:
+        began = figures.ago(at.until - min(s["start"] for s in opened))
+        under += f"<br><em>the first began {began} ago</em>"
+    kind = "negative" if negative else ""
+    return pieces.tile("Open spikes", figures.count(len(opened)), under, kind=kind)
+
+
+def _against(value: float | None, expected: figures.Usual | None) -> str:
+    if value is None:
+        return "not known: a source had more than it gave"
+    words = figures.times_usual(value, expected)
+    if expected is None:
+        return f"<em>{words}: too few earlier days</em>"
+    sign = {-1: "▾ ", 0: "", 1: "▴ "}[expected.place(value)]
+    return f"{sign}{words} <em>({figures.count(expected.low)}–{figures.count(expected.high)})</em>"
+
+
+def _net_tile(h: figures.Hours) -> str:
+    """Net sentiment of the last hours; of the last day where those hold too few posts."""
+    window = NOW_HOURS
+    now, before = figures.net_and_usual(h, window)
+    if not now.enough:
+        window = DAY_HOURS
+        now, before = figures.net_and_usual(h, window)
+    net, interval = now.net, now.interval
+    if net is None or interval is None or not now.enough:
+        return pieces.tile(
+            "Net sentiment now", "–",
+            f"<em>{figures.count(now.judged)} judged posts in 24 h: too few to say</em>",
+        )  # fmt: skip
+    low, high = interval
+    if before is None:
+        words_usual = "<em>no usual yet</em>"
+    else:
+        side = (
+            "as usual"
+            if low <= before <= high
+            else "▾ below usual"
+            if before > high
+            else "▴ above usual"
+        )
+        words_usual = f"{side} <em>({figures.percent(before, True)})</em>"
+    kind = "negative" if high < 0 else "positive" if low > 0 else ""
+    return pieces.tile(
+        "Net sentiment now", figures.percent(net, True),
+        f"{words_usual}<br><em>95 % range {figures.percent(low, True)} to "
+        f"{figures.percent(high, True)}, {figures.count(now.judged)} judged</em>",
+        kind=kind, unit=f"in {window} h",
+    )  # fmt: skip
+
+
+def _regions(
+    stamp: str, at: Scope, countries: Mapping[str, Tally], opened: list[data.Row],
+    names: Mapping[str, str],
+) -> None:  # fmt: skip
+    total = sum((t for t in countries.values()), Tally())
+    unknown = countries.get("", Tally()).posts
+    share = figures.percent(unknown / total.posts if total.posts else None)
+    frame.html(pieces.heading("Where from", f"{share} % of posts have no known place"))
+    groups = data.settings().groups
+    kinds = ["Map", "Countries"] + (["Own regions"] if groups else [])
+    one = at.where.countries
+    divided = len(one) == 1 and one[0]
+    if divided:
+        kinds.append("Divisions")
+    picked = frame.draw(charts.world_map(countries, opened, frame.colours()), "live-map", pick=True)
+    kind = st.segmented_control(
+        "Table by", kinds[1:], default=kinds[1], key="live-table", label_visibility="collapsed"
+    ) if len(kinds) > 2 else "Countries"  # fmt: skip
+    if kind == "Own regions":
+        table = figures.by_group(countries, groups)
+        label = {name: f"{frame.GROUP}{name}" for name in groups}
+    elif kind == "Divisions" and divided:
+        table = figures.tallies(data.counts(stamp, ("region", "label"), at.where), "region")
+        label = {}
+    else:
+        table, label = dict(countries), {c: c for c in countries if c}
+    label[""] = frame.UNKNOWN
+    frame.html(pieces.region_table(table, names, label, at.choice.query(), REGIONS))
+    if picked and picked[0].get("code"):
+        st.switch_page(
+            "views/mentions.py",
+            query_params={**at.choice.query(), "region": str(picked[0]["code"])},
+        )
+
+
+def _open_spikes(
+    spikes: list[data.Row], opened: list[data.Row], at: Scope, names: Mapping[str, str]
+) -> None:
+    over = [s for s in spikes if s["end"] is not None]
+    shown = (opened + sorted(over, key=lambda s: -s["end"]))[:SPIKES]
+    more = len(spikes) - len(shown)
+    aside = (
+        pieces.inside("spikes", f"{more} more in this time", **at.choice.query())
+        if more > 0
+        else ""
+    )
+    frame.html(pieces.heading("Spikes", aside))
+    if not shown:
+        frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
+    frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in shown))
+
+
+def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
+    rows = data.unanswered(stamp, at.where, WAITING)
+    frame.html(
+        pieces.heading("Waiting for an answer", pieces.inside("inbox", "all", **at.choice.query()))
+    )
+    if not rows:
+        frame.html(pieces.nothing("Nobody is known to wait for an answer."))
+    frame.html(pieces.waiting(rows, names, at.until))
+
+
+def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
+    rows = data.mentions(stamp, at.where, NEWEST)
+    frame.html(pieces.heading("Newest", pieces.inside("mentions", "all", **at.choice.query())))
+    if not rows:
+        frame.html(pieces.nothing("No post in this time fits the filter."))
+    frame.html(pieces.posts(rows, names, at.until))
+
+
+frame.open_page("Live", show)

@@ -1,0 +1,72 @@
+"""The live view, driven from the entry file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from listener.store import Store
+from tests.dashboard.conftest import Open, page_text
+
+
+def test_the_wall_shows_now_against_the_usual(opened: Open) -> None:
+    app = opened()
+    assert not app.exception
+    text = page_text(app)
+    for part in ("Posts now", "Net sentiment now", "Unanswered", "Open spikes", "Newest"):
+        assert part in text
+    assert "× usual" in text
+    assert "below usual" in text, "the crisis pulls net sentiment below the same hours before"
+    assert "more negative posts" in text
+    assert "Germany" in text
+
+
+def test_what_a_post_says_is_text(opened: Open) -> None:
+    text = page_text(opened())
+    assert "&lt;script&gt;document.title" in text
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "javascript:alert" not in text
+    assert "\u202e" not in text
+
+
+def test_unknown_places_are_told_apart(opened: Open) -> None:
+    text = page_text(opened())
+    assert "of posts have no known place" in text
+    assert "gs-unknown" in text
+
+
+def test_a_failing_source_is_said(opened: Open) -> None:
+    text = page_text(opened())
+    assert "mastodon" in text
+    assert "not heard since" in text
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+
+
+def test_an_address_opens_the_same_filter(opened: Open) -> None:
+    app = opened(brand=["Borealis"], region=["group:Asia"], span="14d")
+    assert not app.exception
+    assert "Borealis · Asia · 14 days" in page_text(app)
+    assert app.multiselect(key="f_brand").value == ["Borealis"]
+    app.multiselect(key="f_brand").set_value(["Aurora Air"]).run()
+    assert app.query_params["brand"] == "Aurora Air"
+    assert app.query_params["region"] == "group:Asia"
+
+
+def test_no_store_yet(opened: Open, tmp_path: Path) -> None:
+    app = opened(db=tmp_path / "none.db")
+    assert not app.exception
+    assert "Nothing is stored yet" in page_text(app)
+
+
+def test_an_empty_store(opened: Open, tmp_path: Path) -> None:
+    Store(tmp_path / "empty.db").close()
+    app = opened(db=tmp_path / "empty.db")
+    assert not app.exception
+    assert "Nothing is stored yet" in page_text(app)
+
+
+def test_a_file_that_is_no_store(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "other.db").write_bytes(b"not a database, by far" * 100)
+    app = opened(db=tmp_path / "other.db")
+    assert not app.exception
+    assert "cannot be read" in page_text(app)
