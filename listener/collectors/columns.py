@@ -76,11 +76,11 @@ HEADS: dict[str, tuple[str, ...]] = {
         "in_response_to_tweet_id", "in_reply_to_status_id_str", "in_reply_to_status_id",
         "in_reply_to_id", "in_reply_to", "reply_to", "reply_to_id", "parent_id",
         "record.reply.parent.uri", "parent", "in_reply_to_tweet_id", "parent_post_id",
-        "replied_to_id",
+        "replied_to_id", "referenced_tweets.replied_to.id",
     ),
     "repost_of": (
         "retweeted_status_id", "retweeted_status.id_str", "retweeted_status_id_str", "reblog.id",
-        "repost_of", "retweet_of",
+        "repost_of", "retweet_of", "referenced_tweets.retweeted.id",
     ),
     "language": (
         "lang", "language", "language_code", "record.langs.0", "langs.0", "tweet_lang",

@@ -33,6 +33,9 @@ NUMERIC = re.compile(
     r"(?:[ T,]+(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:\.\d+)?)?)?"
     r"\s*([AaPp])?\.?(?:[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
+MAIL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:GMT|UTC?|[+-]\d{4})"
+)
 DAY_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of spreadsheets; its zone is the file's
 
 Order = str  # "mdy", "dmy" or "ymd"
@@ -108,6 +111,8 @@ def serial(text: str, zone: tzinfo) -> datetime:
 
 def mail(text: str, zone: tzinfo) -> datetime:
     """``Tue, 31 Oct 2017 22:10:47 GMT`` (RFC 2822)."""
+    if not MAIL.fullmatch(text):  # the standard library would read "10:10 pm" as 10:10
+        raise ValueError(text)
     return _aware(parsedate_to_datetime(text), zone)
 
 

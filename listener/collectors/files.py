@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 
 from listener.collectors import Collector, Coverage, Cursor, Options, Page, Readiness, Reject
 from listener.collectors import columns as c
-from listener.collectors.dates import Dates, OrderVotes, has_zone, majority
+from listener.collectors.dates import Dates, OrderVotes, has_zone, kind_of, majority
 from listener.collectors.rows import (
     CsvRows,
     Damaged,
@@ -357,8 +357,15 @@ class _Draft(NamedTuple):
     mapping: Mapping[str, str]
 
 
-def _rows(source: Source, dialect: Dialect) -> CsvRows | JsonRows:
-    return CsvRows(source, dialect) if dialect.format == "csv" else JsonRows(source, dialect)
+def _rows(
+    source: Source, dialect: Dialect, cut: Callable[[Any], tuple[str, ...]] | None = None
+) -> CsvRows | JsonRows:
+    """The rows of an open file. ``cut`` lets a CSV tell a row by the time in it."""
+    if dialect.format != "csv":
+        return JsonRows(source, dialect)
+    if cut is None:
+        return CsvRows(source, dialect)
+    return CsvRows(source, dialect, lambda cells: kind_of(cut(cells)[2].strip()) is not None)
 
 
 def _sample(
@@ -437,7 +444,7 @@ def _scan(path: Path, dialect: Dialect, cut: Callable[[Any], tuple[str, ...]], v
 
     ids, contents, votes, rows = array("q"), array("q"), OrderVotes(), 0
     with opened(path) as source:
-        for row in _rows(source, dialect):
+        for row in _rows(source, dialect, cut):
             rows += 1
             if isinstance(row, Damaged):
                 continue
@@ -585,7 +592,7 @@ class Files(Collector):
         posts: list[Post] = []
         rejects: list[Reject] = []
         number = 0
-        for number, row in enumerate(_rows(source, plan.dialect), 1):
+        for number, row in enumerate(_rows(source, plan.dialect, cut), 1):
             if number <= done:
                 continue
             try:

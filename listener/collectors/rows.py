@@ -13,11 +13,11 @@ import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from listener.collectors.columns import recognised
 from listener.errors import InputError
@@ -70,22 +70,28 @@ class Source:
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
         plain = io.BufferedReader(self._file, 1 << 20)
-        self.binary: IO[bytes] = plain
+        self.binary: io.BufferedReader[Any] | gzip.GzipFile = plain
+        self._opened: list[io.IOBase] = [plain]
         if magic == b"\x1f\x8b":
-            self.binary = io.BufferedReader(gzip.GzipFile(fileobj=plain), 1 << 20)
+            # Not buffered again: a buffer would lose what stands before a break.
+            self.binary = gzip.GzipFile(fileobj=plain)
+            self._opened.append(self.binary)
 
     def position(self) -> int:
         """Bytes read from the disk so far (compressed bytes, where the file is compressed)."""
         return self._file.tell()
 
-    def text(self, dialect: Dialect) -> io.TextIOWrapper:
+    def text(self, dialect: Dialect) -> io.TextIOWrapper[Any]:
         """The decoded lines; ``dialect.newline`` is what ends one."""
-        return io.TextIOWrapper(
+        wrapped = io.TextIOWrapper(
             self.binary, encoding=dialect.encoding, errors=dialect.errors, newline=dialect.newline
         )
+        self._opened.append(wrapped)
+        return wrapped
 
     def close(self) -> None:
-        self.binary.close()
+        for layer in reversed(self._opened):
+            layer.close()
         self._file.close()
 
 
@@ -101,11 +107,15 @@ def opened(path: Path) -> Iterator[Source]:
 
 def head_of(path: Path) -> bytes:
     """The first quarter megabyte, decompressed."""
+    head = b""
     with opened(path) as source:
         try:
-            return source.binary.read(HEAD_BYTES)
+            while len(head) < HEAD_BYTES and (more := source.binary.read1(HEAD_BYTES)):
+                head += more
         except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+            if not head:
+                raise InputError(f"{path} cannot be read: {error}") from error
+    return head
 
 
 def sniff_encoding(head: bytes) -> tuple[str, str]:
@@ -129,7 +139,7 @@ def sniff_encoding(head: bytes) -> tuple[str, str]:
 def dialect_of(path: Path, encoding: str | None = None, delimiter: str | None = None) -> Dialect:
     """How the file is written: JSONL or CSV, encoding, delimiter, and where its heads stand."""
     head = head_of(path)
-    if not head.strip():
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
         raise InputError(f"{path} is empty; an export has a line of heads and a row for each post")
     if encoding is None:
         name, errors = sniff_encoding(head)
@@ -215,11 +225,18 @@ class _Runaway(Exception):
 class CsvRows:
     """Rows of a CSV file after its heads, as lists of cells; :class:`Damaged` where one is broken.
 
-    A quote that opens and never closes would swallow the rest of the file: the line that opened it
-    is given up and reading goes on with the next line.
+    A quote that opens and never closes would swallow what follows, up to the next such quote or to the
+    end of the file: the line that opened it is given up and reading goes on with the next line.
+    ``is_row`` tells whether cells are a row of this file, and so whether a quote has swallowed any.
     """
 
-    def __init__(self, source: Source, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        source: Source,
+        dialect: Dialect,
+        is_row: Callable[[list[str]], bool] = lambda cells: False,
+    ) -> None:
+        self._is_row = is_row
         self.width = len(dialect.heads)
         self._delimiter = dialect.delimiter
         self._newline = dialect.newline
@@ -250,6 +267,14 @@ class CsvRows:
             yield line
         self._ended = True
 
+    def _swallowed(self, record: list[str]) -> bool:
+        """Whether most lines after the first are whole rows by themselves."""
+        rows = sum(
+            len(cells) == self.width and self._is_row(cells)
+            for cells in csv.reader((line for line in record[1:]), delimiter=self._delimiter)
+        )
+        return rows > 0.5 * (len(record) - 1)
+
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._feed(), delimiter=self._delimiter)
 
@@ -258,7 +283,9 @@ class CsvRows:
         while True:
             try:
                 for row in reader:
-                    if len(record) > 1 and (self._ended or len(row) != width):
+                    if len(record) > 1 and (
+                        self._ended or len(row) != width or self._swallowed(record)
+                    ):
                         break
                     if len(record) == 1 and self._ended and record[0].count('"') % 2:
                         break

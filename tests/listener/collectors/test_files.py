@@ -1,0 +1,552 @@
+"""Files of every shape come in whole: right values, right keys, bad rows set aside, never a crash."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from listener.collectors import Context, Page, Reject
+from listener.collectors.files import Files, FilesOptions, inspect
+from listener.errors import InputError
+from listener.mention import Post, Query
+
+ANY = Query("all", (), ())
+HEADS = ("id", "created_at", "text", "username")
+
+
+def write(path: Path, rows: Sequence[Sequence[str]], heads: Sequence[str] = HEADS) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([heads, *rows])
+    return path
+
+
+def row(number: int, text: str = "hello there") -> list[str]:
+    at = datetime.fromtimestamp(1_700_000_000 + number, UTC)
+    return [f"9000000000000{number:06d}1", f"{at:%Y-%m-%dT%H:%M:%SZ}", text, f"user{number}"]
+
+
+def pages(path: Path, cursor: dict[str, Any] | None = None, **options: Any) -> list[Page]:
+    made = FilesOptions(path=str(path), **options)
+    return list(Files(Context("files", made)).fetch(ANY, cursor))
+
+
+def read(path: Path, **options: Any) -> tuple[list[Post], list[Reject]]:
+    found = pages(path, **options)
+    return [p for page in found for p in page.posts], [r for page in found for r in page.rejected]
+
+
+def lines(path: Path, *objects: Any) -> Path:
+    path.write_text("".join(json.dumps(o) + "\n" for o in objects), encoding="utf-8")
+    return path
+
+
+# --- what a row becomes
+
+
+def test_a_row_becomes_a_post_with_everything_it_says(tmp_path: Path) -> None:
+    heads = [
+        "tweet_id", "created_at", "text", "author_id", "username", "Full Name", "Followers",
+        "user_location", "user_timezone", "url", "conversation_id", "in_reply_to_status_id",
+        "lang", "country_code", "coordinates", "like_count", "reply_count", "retweet_count",
+        "impressions", "inbound", "colour",
+    ]  # fmt: skip
+    cells = [
+        "123456789012345678", "2024-05-01T10:00:00Z", "Tom &amp; I ❤ it", "42", "@tom", "Tom T",
+        "1,204", "Boston", "Eastern Time (US & Canada)", "https://x.com/tom/status/1", "777",
+        "888.0", "en", "us", "[42.36, -71.06]", "3", "", "1.2K", "99", "True", "red",
+    ]  # fmt: skip
+    [post], rejected = read(write(tmp_path / "a.csv", [cells], heads))
+    assert not rejected
+    assert post.key == "x:123456789012345678"
+    assert post.text == "Tom & I ❤ it"
+    assert post.created_at == datetime(2024, 5, 1, 10, tzinfo=UTC)
+    assert post.author.id == "42"
+    assert post.author.handle == "tom"
+    assert post.author.name == "Tom T"
+    assert post.author.followers == 1204
+    assert post.author.location == "Boston"
+    assert post.author.time_zone == "Eastern Time (US & Canada)"
+    assert post.url == "https://x.com/tom/status/1"
+    assert (post.conversation_id, post.reply_to) == ("777", "888")
+    assert (post.language_tag, post.country) == ("en", "US")
+    assert post.coordinates == (42.36, -71.06)
+    assert (post.likes, post.replies, post.reposts, post.views) == (3, None, 1200, 99)
+    assert post.incoming is True
+    assert post.raw["colour"] == "red", "what is not mapped is kept"
+    assert post.raw["text"] == "Tom &amp; I ❤ it", "the payload is kept as received"
+
+
+def test_a_country_by_name_is_a_place_not_a_tag(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [[*row(1), "Germany", "Köln"]], [*HEADS, "Country", "City"])
+    [post], _ = read(file)
+    assert post.country is None
+    assert post.place_name == "Köln, Germany"
+
+
+def test_ids_of_customers_are_numbers_and_of_brands_handles(tmp_path: Path) -> None:
+    heads = ["tweet_id", "author_id", "inbound", "created_at", "text", "in_response_to_tweet_id"]
+    at = "Tue Oct 31 22:10:47 +0000 2017"
+    file = write(
+        tmp_path / "a.csv",
+        [["1", "acme", "False", at, "@115 sorry", "2.0"], ["2", "115", "True", at, "@acme hm", ""]],
+        heads,
+    )
+    plan = inspect(file)
+    (reply, question), _ = read(file)
+    assert (reply.author.handle, reply.author.id, reply.incoming) == ("acme", "acme", False)
+    assert (question.author.handle, question.author.id, question.incoming) == (None, "115", True)
+    assert reply.reply_to == question.native_id, "threads join"
+    assert plan.namespace, "small numbers would collide with the next export's"
+    assert question.native_id == plan.namespace + "2"
+    assert any("short numbers" in note for note in plan.notes)
+
+
+def test_two_files_that_count_from_one_do_not_collide(tmp_path: Path) -> None:
+    rows = [["1", "2024-05-01", "first file", "a"]], [["1", "2024-05-01", "second file", "b"]]
+    (one,), _ = read(write(tmp_path / "a.csv", rows[0]))
+    (two,), _ = read(write(tmp_path / "b.csv", rows[1]))
+    (again,), _ = read(write(tmp_path / "copied elsewhere.csv", rows[0]))
+    assert one.key != two.key
+    assert one.key == again.key
+
+
+def test_mastodon_markup_and_accounts(tmp_path: Path) -> None:
+    file = lines(
+        tmp_path / "a.jsonl",
+        {
+            "id": "110000000000000001",
+            "created_at": "2024-05-01T10:00:00.000Z",
+            "content": '<p>Hi <a href="https://x.y">@acme</a><br/>all &lt;well&gt;</p><p>Bye</p>',
+            "account": {"id": "9", "acct": "ann@town.example", "followers_count": 12},
+            "url": "https://mastodon.social/@ann/1",
+            "in_reply_to_id": None,
+            "favourites_count": 2,
+            "language": "en",
+        },
+    )
+    [post], _ = read(file, platform="mastodon")
+    assert post.text == "Hi @acme\nall <well>\nBye"
+    assert post.author.handle == "ann@town.example"
+    assert (post.author.followers, post.likes) == (12, 2)
+    assert post.reply_to is None
+
+
+def test_an_answer_of_the_x_api_gives_its_posts_with_authors_and_places(tmp_path: Path) -> None:
+    file = lines(
+        tmp_path / "a.jsonl",
+        {
+            "data": [
+                {
+                    "id": "1785600000000000001",
+                    "author_id": "9",
+                    "created_at": "2024-05-01T10:00:00.000Z",
+                    "text": "@acme no",
+                    "conversation_id": "1785600000000000000",
+                    "referenced_tweets": [
+                        {"type": "quoted", "id": "5"},
+                        {"type": "replied_to", "id": "1785600000000000000"},
+                    ],
+                    "geo": {"place_id": "p1"},
+                    "public_metrics": {"like_count": 3, "retweet_count": 1},
+                    "lang": "en",
+                }
+            ],
+            "includes": {
+                "users": [{"id": "9", "username": "ann", "name": "Ann", "location": "Leeds"}],
+                "places": [{"id": "p1", "full_name": "Leeds, England", "country_code": "GB"}],
+            },
+            "meta": {"result_count": 1},
+        },
+    )
+    [post], rejected = read(file, platform="x")
+    assert not rejected
+    assert (post.author.handle, post.author.location) == ("ann", "Leeds")
+    assert post.reply_to == "1785600000000000000"
+    assert post.conversation_id == "1785600000000000000"
+    assert (post.country, post.place_name) == ("GB", "Leeds, England")
+    assert (post.likes, post.reposts) == (3, 1)
+
+
+def test_nested_keys_by_dotted_path(tmp_path: Path) -> None:
+    deep = {"meta": {"when": "2024-05-01", "who": {"nick": "zoe"}}, "words": {"plain": "one two"}}
+    file = lines(tmp_path / "a.jsonl", deep)
+    asked = {"text": "words.plain", "created": "meta.when", "author_handle": "meta.who.nick"}
+    [post], _ = read(file, map=asked)
+    assert (post.text, post.author.handle) == ("one two", "zoe")
+    assert post.raw == deep
+
+
+def test_half_surrogates_and_nul_bytes_do_not_reach_the_store(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(
+        '{"id": "abcdefghijkl", "text": "a\\ud83d b\\u0000c", "created_at": "2024-05-01"}\n'
+    )
+    [post], _ = read(file)
+    post.text.encode("utf-8")
+    json.dumps(post.raw).encode("utf-8")
+    assert post.text == "a\ufffd bc"
+
+
+# --- how files are written
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encodings_and_delimiters(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    out = io.StringIO()
+    rows = [row(i, f'Grüße, "ok"; größer {i} | 日本 \t ende') for i in range(30)]
+    csv.writer(out, delimiter=delimiter).writerows([HEADS, *rows])
+    file = tmp_path / "a.csv"
+    file.write_bytes(out.getvalue().encode(encoding))
+    posts, rejected = read(file)
+    assert not rejected
+    assert [p.text for p in posts] == [r[2] for r in rows]
+
+
+def test_cp1252_is_read_and_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1, "Grüße – schön")])
+    file.write_bytes(file.read_text("utf-8").encode("cp1252"))
+    [post], _ = read(file)
+    assert post.text == "Grüße – schön"
+    assert any("cp1252" in note for note in inspect(file).notes)
+
+
+def test_a_few_latin_bytes_in_a_utf8_file_are_repaired(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1, "schöne Grüße 日本"), row(2, "caf#")])
+    file.write_bytes(file.read_bytes().replace(b"caf#", b"caf\xe9"))
+    posts, _ = read(file)
+    assert [p.text for p in posts] == ["schöne Grüße 日本", "café"]
+
+
+def test_gzip_is_told_by_its_bytes(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.csv", [row(i) for i in range(50)])
+    packed = tmp_path / "b.csv"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert [p.key for p in read(packed)[0]] == [p.key for p in read(plain)[0]]
+
+
+def test_a_gzip_file_that_breaks_off_gives_what_stands_before(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.csv", [row(i, f"text {i * 7919 % 10_007}") for i in range(20_000)])
+    packed = gzip.compress(plain.read_bytes())
+    broken = tmp_path / "b.csv.gz"
+    broken.write_bytes(packed[: len(packed) * 3 // 4])
+    posts, rejected = read(broken)
+    assert 10_000 < len(posts) < 20_000
+    assert "damaged from here" in rejected[-1].reason
+
+
+def test_lines_above_the_heads_and_a_sep_line(tmp_path: Path) -> None:
+    body = write(tmp_path / "a.csv", [row(i) for i in range(5)]).read_text()
+    report = tmp_path / "b.csv"
+    report.write_text("Report:,Acme\nFrom:,2024-05-01\n\n" + body)
+    posts, _ = read(report)
+    assert len(posts) == 5
+    assert any("3 line(s) above" in note for note in inspect(report).notes)
+    sep = tmp_path / "c.csv"
+    sep.write_text("sep=;\n" + body.replace(",", ";"))
+    assert len(read(sep)[0]) == 5
+
+
+def test_a_carriage_return_inside_an_unquoted_cell_ends_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(
+        b"id,created_at,text\nabcdefghijkl,2024-05-01,one\r\rtwo\nabcdefghijkm,2024-05-01,x\n"
+    )
+    posts, rejected = read(file)
+    assert [p.text for p in posts] == ["one  two", "x"]
+    assert not rejected
+
+
+def test_old_files_whose_rows_end_in_a_carriage_return(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(
+        b"id,created_at,text\rabcdefghijkl,2024-05-01,one\rabcdefghijkm,2024-05-01,x\r"
+    )
+    assert [p.text for p in read(file)[0]] == ["one", "x"]
+
+
+# --- ids
+
+
+def test_ids_that_repeat_with_other_content_are_not_trusted(tmp_path: Path) -> None:
+    rows = [row(1), row(2), [row(1)[0], *row(3, "another text")[1:]]]
+    file = write(tmp_path / "a.csv", rows)
+    plan = inspect(file)
+    posts, _ = read(file)
+    assert plan.key == "content"
+    assert any("1 ids in 'id' repeat with other content" in note for note in plan.notes)
+    assert len({p.key for p in posts}) == 3
+    assert all(len(p.native_id) == 21 and p.native_id[0] == "c" for p in posts)
+    assert len({p.key for p in read(file, key="id")[0]}) == 2, "--key id is obeyed"
+
+
+def test_a_row_that_repeats_is_one_post_read_twice(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1), row(2), row(1)])
+    posts, _ = read(file)
+    assert inspect(file).key == "id"
+    assert len(posts) == 3
+    assert len({p.key for p in posts}) == 2
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [["5.70306E+17", "5.70307E+17"], ["570306133677760000", "570306133677761000"], ["", ""]],
+)
+def test_rounded_and_absent_ids_are_replaced_by_content(tmp_path: Path, ids: list[str]) -> None:
+    file = write(tmp_path / "a.csv", [[id_, *row(i)[1:]] for i, id_ in enumerate(ids)])
+    posts, _ = read(file)
+    assert len({p.key for p in posts}) == 2
+    assert all(p.native_id.startswith("c") for p in posts)
+
+
+def test_without_trust_in_ids_replies_point_nowhere(tmp_path: Path) -> None:
+    rows = [[*row(1), row(2)[0]], [*row(2), ""], [row(1)[0], *row(9, "other")[1:], ""]]
+    file = write(tmp_path / "a.csv", rows, [*HEADS, "in_reply_to_id"])
+    posts, _ = read(file)
+    assert all(p.reply_to is None for p in posts)
+    assert any("cannot be joined" in note for note in inspect(file).notes)
+
+
+def test_the_platform_is_found_by_column_links_ids_or_said(tmp_path: Path) -> None:
+    heads = [*HEADS, "Network"]
+    by_column = write(tmp_path / "a.csv", [[*row(1), "Twitter"], [*row(2), "Reddit"]], heads)
+    assert [p.platform for p in read(by_column)[0]] == ["x", "reddit"]
+    links = [[*row(i), f"https://www.reddit.com/r/a/{i}"] for i in range(3)]
+    by_link = write(tmp_path / "b.csv", links, [*HEADS, "url"])
+    assert inspect(by_link).platform == "reddit"
+    nothing = write(tmp_path / "c.csv", [row(1)])
+    assert inspect(nothing).platform == "file"
+    assert inspect(nothing, FilesOptions(platform="Our Forum")).platform == "our-forum"
+    at = 1_700_000_000
+    snow = (at * 1000 - 1_288_834_974_657) << 22
+    by_id = write(tmp_path / "d.csv", [[str(snow), str(at), "one two", "a"]])
+    assert inspect(by_id).platform == "x"
+
+
+# --- what goes wrong
+
+
+def test_bad_rows_are_set_aside_with_number_and_reason(tmp_path: Path) -> None:
+    rows = [
+        row(1),
+        [row(2)[0], "soon", "a text", "b"],
+        [*row(3)[:2], "   ", "c"],
+        [*row(4), "extra"],
+        row(5)[:3],
+        row(6)[:1],
+        row(7, "x" * 100_001),
+        row(8),
+    ]
+    posts, rejected = read(write(tmp_path / "a.csv", rows))
+    assert [p.native_id for p in posts] == [row(i)[0] for i in (1, 5, 8)]
+    assert [r.where for r in rejected] == ["row 2", "row 3", "row 4", "row 6", "row 7"]
+    assert "'soon'" in rejected[0].reason
+    assert "text is empty" in rejected[1].reason
+    assert "5 cells where the heads have 4" in rejected[2].reason
+    assert "time is empty" in rejected[3].reason
+    assert "100,001 characters" in rejected[4].reason
+    assert json.loads(rejected[0].payload)[2] == "a text", "what was refused is kept"
+
+
+def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:
+    rows = [",".join(row(i)) for i in range(3_000)]
+    rows[10] = f'{row(10)[0]},2024-05-01,"opens and never closes,u'
+    rows[2_999] = f'{row(2_999)[0]},2024-05-01,"at the very end,u'
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join([",".join(HEADS), *rows]) + "\n")
+    posts, rejected = read(file)
+    assert len(posts) == 2_998
+    assert len(rejected) == 2
+    assert all("not closed" in r.reason for r in rejected)
+
+
+def test_a_quote_open_over_thousands_of_lines_is_given_up(tmp_path: Path) -> None:
+    rows = [",".join(row(i)) for i in range(12_000)]
+    rows[1] = f'{row(1)[0]},2024-05-01,"opens,u'
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join([",".join(HEADS), *rows]) + "\n")
+    posts, rejected = read(file)
+    assert (len(posts), len(rejected)) == (11_999, 1)
+
+
+def test_line_breaks_inside_quotes_are_text(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1, 'two\nlines, "quoted"\n\nend'), row(2)])
+    posts, rejected = read(file)
+    assert posts[0].text == 'two\nlines, "quoted"\n\nend'
+    assert not rejected
+
+
+def test_a_cell_of_ten_megabytes_is_no_crash(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1), row(2, "ab " * 3_500_000), row(3)])
+    posts, rejected = read(file)
+    assert [p.native_id for p in posts] == [row(1)[0], row(3)[0]]
+    assert "characters" in rejected[0].reason
+    assert len(rejected[0].payload) <= 100_000
+
+
+def test_bad_json_lines_are_set_aside(tmp_path: Path) -> None:
+    good = {"id": "abcdefghijkl", "text": "one two", "created_at": "2024-05-01"}
+    file = lines(tmp_path / "a.jsonl", good)
+    deep = "[" * 100_000
+    with file.open("a") as handle:
+        handle.write('{"text": "cut of\n\n[1, 2]\n3\n' + deep + "\n" + json.dumps(good) + "\n")
+    posts, rejected = read(file)
+    assert len(posts) == 2
+    assert [r.where for r in rejected] == ["row 2", "row 3", "row 4", "row 5"]
+    assert all("JSON" in r.reason for r in rejected)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf", "is empty|no row"),
+        (b"id,created_at,text\n", r"no row below"),
+        (
+            b"id,colour\n1,red\n2,blue\n",
+            r"no column seems to hold the text .*id, colour.*--map text=",
+        ),
+        (b'[{"text": "a"}]', "jq -c"),
+    ],
+)
+def test_files_that_cannot_be_read_say_what_to_do(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        inspect(file)
+
+
+def test_no_time_column_names_the_columns_and_the_way_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["one two three", "red"]], ["text", "colour"])
+    with pytest.raises(
+        InputError, match=r"when it was written.*text, colour.*--map created=COLUMN"
+    ):
+        inspect(file)
+
+
+def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder"):
+        inspect(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        inspect(tmp_path / "absent.csv")
+
+
+def test_map_corrects_and_names_what_is_not_there(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [[*row(1), "the real words"]], [*HEADS, "note"])
+    assert read(file, map={"text": "note"})[0][0].text == "the real words"
+    with pytest.raises(
+        InputError, match=r"no column 'Mesage'.*id, created_at, text, username, note"
+    ):
+        inspect(file, FilesOptions(map={"text": "Mesage"}))
+    with pytest.raises(InputError, match=r"the fields are id, text, created"):
+        inspect(file, FilesOptions(map={"words": "note"}))
+
+
+def test_a_time_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="IANA"):
+        FilesOptions(timezone="Mars/Olympus")
+
+
+def test_naive_times_follow_timezone_and_it_is_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["abcdefghijkl", "2024-07-01 10:00:00", "one two", "a"]])
+    assert any("read as UTC" in note for note in inspect(file).notes)
+    [post], _ = read(file, timezone="Europe/Berlin")
+    assert post.created_at == datetime(2024, 7, 1, 8, tzinfo=UTC)
+
+
+def test_day_first_is_found_by_a_row_far_down(tmp_path: Path) -> None:
+    rows = [[f"id{i:09d}", "03/04/2024", "one two", "a"] for i in range(3_000)]
+    rows.append(["id-last-one", "25/04/2024", "one two", "a"])
+    posts, _ = read(write(tmp_path / "a.csv", rows))
+    assert posts[0].created_at == datetime(2024, 4, 3, tzinfo=UTC)
+
+
+# --- pages and cursors
+
+
+def test_pages_resume_where_the_cursor_stands(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(i) for i in range(25)])
+    whole = pages(file, batch=10)
+    assert [len(p.posts) for p in whole] == [10, 10, 5]
+    assert [p.complete for p in whole] == [False, False, True]
+    rest = pages(file, cursor=whole[0].cursor, batch=10)
+    assert [p.key for page in rest for p in page.posts] == [
+        p.key for page in whole[1:] for p in page.posts
+    ]
+    assert not pages(file, cursor=whole[-1].cursor)[0].posts, "nothing new, nothing yielded"
+
+
+def test_a_file_that_grew_goes_on_and_another_file_starts_anew(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(i) for i in range(5)])
+    cursor = pages(file)[-1].cursor
+    write(file, [row(i) for i in range(8)])
+    assert [p.native_id for p in pages(file, cursor=cursor)[0].posts] == [
+        row(i)[0] for i in (5, 6, 7)
+    ]
+    write(file, [row(i) for i in range(100, 103)])
+    assert len(pages(file, cursor=cursor)[0].posts) == 3
+
+
+def test_position_and_coverage_are_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(i) for i in range(25)])
+    collector = Files(Context("files", FilesOptions(path=str(file), batch=10)))
+    seen = [(collector.position, page.coverage) for page in collector.fetch(ANY, None)]
+    assert seen[-1][0] == file.stat().st_size
+    assert seen[0][1].returned == 10
+    assert seen[0][1].window_start == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+def test_check_says_whether_the_file_is_there(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1)])
+    asked = [(str(file), True), (str(tmp_path / "no.csv"), False), ("", False)]
+    for path, ready in asked:
+        assert Files(Context("files", FilesOptions(path=path))).check([], 60).ready is ready
+
+
+# --- anything at all
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(max_size=400))
+def test_any_bytes_below_the_heads_are_posts_or_rejects(tmp_path: Path, junk: bytes) -> None:
+    file = tmp_path / "a.csv"
+    good = ",".join(row(1)).encode()
+    file.write_bytes(",".join(HEADS).encode() + b"\n" + good + b"\n" + junk)
+    posts, rejected = read(file, encoding="utf-8", delimiter=",")
+    assert posts[0].native_id == row(1)[0]
+    for post in posts:
+        post.text.encode("utf-8")
+        assert "\x00" not in post.text
+    assert all(r.reason and r.where for r in rejected)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00&"), min_size=1),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_texts_come_back_as_they_were(tmp_path: Path, texts: list[str]) -> None:
+    texts = ["a first text", *texts]
+    file = write(tmp_path / "a.csv", [row(i, text) for i, text in enumerate(texts)])
+    posts, rejected = read(file, encoding="utf-8", delimiter=",")
+    assert [p.text for p in posts] == [t for t in texts if t.strip()]
+    assert len(rejected) == sum(not t.strip() for t in texts)
