@@ -38,7 +38,9 @@ DATA = Path(__file__).resolve().parents[1] / "listener" / "data"
 ALTERNATES_FROM = 15_000  # people; smaller cities are known by their own name only
 # Country names are taken from languages that profile texts are written in; the long tail of CLDR
 # adds more accidental words than readers.
-LOCALES = ["af", "ar", "az", "be", "bg", "bn", "ca", "cs", "cy", "da", "de", "el", "en", "en_GB", "es", "et", "eu", "fa", "fi", "fil", "fr", "ga", "gl", "gu", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka", "kk", "km", "kn", "ko", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "my", "nb", "ne", "nl", "nn", "pa", "pl", "ps", "pt", "pt_PT", "ro", "ru", "si", "sk", "sl", "sq", "sr", "sr_Latn", "sv", "sw", "ta", "te", "th", "tr", "uk", "ur", "uz", "vi", "yue", "zh", "zh_Hant", "zu"]
+LOCALES = """af ar az be bg bn ca cs cy da de el en en_GB es et eu fa fi fil fr ga gl gu he hi hr hu
+hy id is it ja ka kk km kn ko lt lv mk ml mn mr ms my nb ne nl nn pa pl ps pt pt_PT ro ru si sk sl
+sq sr sr_Latn sv sw ta te th tr uk ur uz vi yue zh zh_Hant zu"""
 
 
 def load(name: str) -> Any:
@@ -115,7 +117,7 @@ def country_names() -> dict[str, set[str]]:
     from babel import Locale
 
     names: dict[str, set[str]] = defaultdict(set)
-    for identifier in LOCALES:
+    for identifier in LOCALES.split():
         for code, name in Locale.parse(identifier).territories.items():
             if len(code) == 2 and code.isalpha():
                 names[code].add(unicodedata.normalize("NFC", name))

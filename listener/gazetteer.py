@@ -115,7 +115,7 @@ class Gazetteer:
         self._first_region = len(self._codes)
         base = 16 + length + (-length) % 8
         parts = {
-            name: view[base + start : base + start + size].cast(SECTIONS[name])  # type: ignore[arg-type, call-overload]
+            name: view[base + start : base + start + size].cast(SECTIONS[name])  # type: ignore[call-overload]
             for name, (start, size) in meta["sections"].items()
         }
         self._at = _Sections(**parts)

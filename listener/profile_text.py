@@ -37,13 +37,19 @@ _LINK = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPACED = re.compile(r"(?<!\w)(?:\w ){3,}\w(?!\w)")
+_DOTTED = re.compile(r"(?<=[A-Za-z]{2})\.(?=[A-Za-z]{2})|(?<=[a-z]{3})\.\s+(?=[A-Z])")
 _HASHTAG = re.compile(r"#(\w+)")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _TAGS = re.compile("\U0001f3f4([\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6})\U000e007f")
 _DECIMAL = re.compile(
-    r"(?<![\d.])([-+]?\d{1,2}\.\d{2,})\s*°?\s*[NS]?\s*[,;/\s]\s*([-+]?\d{1,3}\.\d{2,})(?![\d.])"
+    r"(?<![\d.])([-+]?\d{1,2}\.\d{2,})\s*°?\s*([NS]?)\s*[,;/\s]\s*([-+]?\d{1,3}\.\d{2,})"
+    r"\s*°?\s*([EW]?)(?![\d.])",
+    re.IGNORECASE,
 )
-_ANGLE = r"(\d{1,3}(?:\.\d+)?)\s*°\s*(?:(\d{1,2}(?:\.\d+)?)\s*['′’]\s*)?(?:(\d{1,2}(?:\.\d+)?)\s*(?:''|[\"″”])\s*)?"
+_ANGLE = (
+    r"(\d{1,3}(?:\.\d+)?)\s*°\s*(?:(\d{1,2}(?:\.\d+)?)\s*['′’]\s*)?"
+    r"(?:(\d{1,2}(?:\.\d+)?)\s*(?:''|[\"″”])\s*)?"
+)
 _DEGREES = re.compile(
     rf"([NS]?)\s*{_ANGLE}([NS]?)[\s,/]*([EWO]?)\s*{_ANGLE}([EWO]?)", re.IGNORECASE
 )
@@ -67,8 +73,8 @@ def _flags(text: str) -> tuple[tuple[tuple[str, str | None], ...], str]:
         tag = "".join(chr(ord(c) - 0xE0000) for c in match[1])
         if tag in _FLAG_PARTS:
             found.append((tag[:2].upper(), _FLAG_PARTS[tag]))
-    for match in _FLAG.finditer(text):
-        found.append(("".join(chr(ord(c) - 0x1F1E6 + ord("A")) for c in match[0]), None))
+    for pair in _FLAG.findall(text):
+        found += [("".join(chr(ord(c) - 0x1F1E6 + ord("A")) for c in pair), None)]
     return tuple(found), _FLAG.sub("|", _TAGS.sub("|", text))
 
 
@@ -80,18 +86,24 @@ def _angle(degrees: str, minutes: str | None, seconds: str | None, *sides: str) 
 def coordinates_in(text: str) -> tuple[float, float] | None:
     """(lat, lon) in degrees written in the text, as phones wrote them ("ÜT: 40.7,-74.0")."""
     pair: tuple[float, float] | None = None
-    if match := _DECIMAL.search(text):
-        pair = float(match[1]), float(match[2])
-    elif "°" in text and (match := _DEGREES.search(text)):
+    if "°" in text and (match := _DEGREES.search(text)):
         n = match.groups()
         pair = _angle(n[1], n[2], n[3], n[0], n[4]), _angle(n[6], n[7], n[8], n[5], n[9])
+    elif match := _DECIMAL.search(text):
+        lat, lon = float(match[1]), float(match[3])
+        pair = -lat if match[2] in ("S", "s") else lat, -lon if match[4] in ("W", "w") else lon
     if pair and abs(pair[0]) <= 90 and abs(pair[1]) <= 180:
         return pair
     return None
 
 
+def camel_split(text: str) -> str:
+    """ "PlanoTexas" as "Plano Texas"."""
+    return _CAMEL.sub(" ", text)
+
+
 def _hashtag(match: re.Match[str]) -> str:
-    return "|" + _CAMEL.sub(" ", match[1]) + "|"
+    return f"|{camel_split(match[1])}|"
 
 
 def take_apart(text: str) -> Taken:
@@ -104,7 +116,7 @@ def take_apart(text: str) -> Taken:
     spot = None
     if "." in text or "°" in text:
         spot = coordinates_in(text)
-    text = _LINK.sub("|", text)
+    text = _DOTTED.sub(",", _LINK.sub("|", text))
     if "#" in text:
         text = _HASHTAG.sub(_hashtag, text)
     if not text.isascii():

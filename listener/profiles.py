@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
 from listener.gazetteer import ALTERNATE, WORD, Hit, fold, gazetteer
 from listener.mention import UNKNOWN_PLACE, Place
-from listener.profile_text import Part, take_apart
+from listener.profile_text import Part, camel_split, take_apart
 
 
 class Reading(NamedTuple):
@@ -39,12 +40,11 @@ SAME_REGION, SAME_COUNTRY = 5.0, 4.0
 BONUS = {"US": 0.5, "GB": 0.45, "CA": 0.3, "AU": 0.25, "IE": 0.4, "ES": 0.35, "IN": 0.2, "NZ": 0.1}
 SOLID = 5.2  # an unsupported city above this is believed at once (about 50,000 people in the US)
 # Codes that are words when written small, and those that are words even when written large.
-SMALL_WORDS = frozenset(
-    ["in", "me", "or", "ok", "hi", "oh", "de", "la", "pa", "ma", "al", "id", "mi", "co", "mo", "ia", "no", "on", "to", "is", "it", "at", "be", "so", "my", "us", "an", "as", "ms", "per", "par", "la", "el", "ca", "ga", "va", "ne", "nd", "de", "mt", "ch", "se", "by", "do", "bd", "th", "ph", "ke"]
-) - {"ca", "ga", "va"}
-LARGE_WORDS = frozenset(
-    ["IN", "ME", "OR", "OK", "HI", "OH", "ID", "NO", "IS", "IT", "AT", "BE", "SO", "MY", "AM", "AN", "AS", "D", "MAN", "CAN", "IND", "PER"]
-)
+_SMALL = """in me or ok hi oh de la pa ma al id mi co mo ia no on to is it at be so my us an as ms per
+par el ne nd mt ch se by do bd th ph ke man can ind mass ill miss del ore wash ark cal"""
+_LARGE = "IN ME OR OK HI OH ID NO IS IT AT BE SO MY AN AS MAN CAN IND PER"
+SMALL_WORDS = frozenset(_SMALL.split())
+LARGE_WORDS = frozenset(_LARGE.split())
 
 _REPEAT = re.compile(r"(.)\1{2,}")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
@@ -56,7 +56,8 @@ _BEFORE = re.compile(
     r"upstate|rural|suburban|suburbs|burbs|suburb|city|state|county|co|town|province|republic|"
     r"district|region|university|univ|uni|port|beautiful|sunny|rainy|lovely|good old|good ol|old|"
     r"my|our|native|proud|always|usually|mostly|planet|team|visit|hello|i love|i heart|love|pure|"
-    r"en|de|aus|von|desde|em|no|na|w|di|dari|kota|ciudad de|cidade de|ville de|stadt)\s+"
+    r"en|de|aus|von|desde|em|no|na|w|di|dari|kota|ciudad de|cidade de|ville de|stadt|hansestadt|"
+    r"citta di)\s+"
 )
 _AFTER = re.compile(
     r"\s+(?:area|metro|metro area|metropolitan area|region|city|county|suburbs|suburb|burbs|state|"
@@ -65,7 +66,7 @@ _AFTER = re.compile(
     r"district|province|island|islands|of course|somewhere|duh|now|currently|forever|til i die|"
     r"born and raised|born raised|and beyond|and surrounding areas|central|north|south|east|west|"
     r"the world|world|worldwide|earth|planet earth|europe|the universe|universe|state of mind|"
-    r"usa|u s a|\d{4,6})$"
+    r"usa|u s a|\d{3,6})$"
 )
 
 
@@ -86,7 +87,7 @@ def _aliases() -> dict[str, tuple[tuple[str, Reading], ...]]:
         if use not in ("any", "upper", "code"):
             continue
         country, region, names = rest.split("\t")
-        score = 8.0
+        score = 8.6
         if use == "code":
             score = {"US": 6.0, "CA": 5.9, "AU": 5.8}.get(country, 4.0) if region else 5.0
         kind = "code" if use == "code" else "alias" if region else "country"
@@ -128,24 +129,26 @@ def coded(text: str, folded: str, comma: bool) -> list[Reading]:
     for use, reading in _aliases().get(folded, ()):
         if use == "any":
             continue
-        if use == "upper":
-            reading = reading._replace(score=6.5, kind="alias")
-        sure = text.isupper() and text not in LARGE_WORDS
         local = reading.region is not None and reading.country in ("US", "CA", "AU")
+        if use == "upper":
+            reading, local = reading._replace(score=6.5, kind="alias"), True
         if comma:
-            sure = sure or folded not in SMALL_WORDS or (not text.islower() and local)
-        elif not sure:
-            sure = folded not in SMALL_WORDS and (local or use == "upper")
-        if use == "code" and not comma and not local:
-            sure = False
-        readings.append(reading if sure else reading._replace(score=1.0))
+            sure = folded not in SMALL_WORDS or (local and not text.islower())
+        elif text.isupper():
+            sure = local and text not in LARGE_WORDS
+        else:
+            sure = local and folded not in SMALL_WORDS and len(folded) > 1
+        if sure:
+            readings.append(reading)
+        elif comma:
+            readings.append(reading._replace(score=1.0))
     return readings
 
 
 def _trimmed(folded: str) -> str:
     """The folded text without words that only stand around a name ("downtown", "area")."""
     while True:
-        shorter = _AFTER.sub("", _BEFORE.sub("", folded))
+        shorter = _AFTER.sub("", _BEFORE.sub("", folded)).removesuffix("ish")
         if shorter == folded:
             return folded
         folded = shorter
@@ -162,7 +165,7 @@ def _gated(readings: tuple[Reading, ...], text: str) -> list[Reading]:
         doubtful = r.word and r.kind in ("city", "region") and (small or r.score < 5.4)
         if r.kind == "city" and small and r.score < 4.5:
             doubtful = True
-        if r.kind == "city" and len(text) <= 3 and r.score < 6:
+        if r.kind == "city" and r.score < 6 and (len(text) <= 3 or text[:4].lower() == "the "):
             doubtful = True
         gated.append(r._replace(score=1.0) if doubtful else r)
     return gated
@@ -171,18 +174,23 @@ def _gated(readings: tuple[Reading, ...], text: str) -> list[Reading]:
 def _whole(part: Part) -> list[Reading]:
     """Readings of a part that is a name from end to end, perhaps with a few words around it."""
     folded = fold(part.text)
+    readings = coded(part.text, folded, part.comma)
     if not folded or folded in _nowhere():
-        return []
-    readings = coded(part.text, folded, part.comma) + _gated(named(folded), part.text)
-    if not readings and (squashed := _REPEAT.sub(r"\1", folded)) != folded:
-        readings = [r for r in named(squashed) if r.score > 5]
-    if not any(r.score > 1 for r in readings):
-        core = _trimmed(folded)
-        if core != folded and core not in _nowhere():
-            readings += [
-                r._replace(score=r.score - 0.3) for r in named(core) if r.score > 4 and not r.word
-            ]
-            readings += coded(core.upper(), core, False) if core.upper() in part.text else []
+        return readings
+    readings += _gated(named(folded), part.text)
+    if any(r.score > 1 for r in readings):
+        return readings
+    if (squashed := _REPEAT.sub(r"\1", folded)) != folded:
+        readings += [r for r in named(squashed) if r.score > 5]
+    core = _trimmed(folded)
+    if core != folded and core not in _nowhere():
+        readings += [
+            r._replace(score=r.score - 0.3, kind="tail" if r.kind != "city" else "city")
+            for r in named(core)
+            if r.score > (6 if r.kind == "region" else 4) and not r.word
+        ]
+        if core.upper() in part.text:
+            readings += [r for r in coded(core.upper(), core, False) if r.score > 1]
     return readings
 
 
@@ -192,15 +200,19 @@ CONTAINERS = ("country", "region", "alias", "code", "tail")
 def _tailed(part: Part) -> list[Reading]:
     """Readings of "dayton ohio" and "Danville CA": a name, then what holds it, with no comma."""
     words = part.text.split()
-    found = []
-    for size in (1, 2, 3):
-        if size >= len(words):
-            break
+    found: list[Reading] = []
+    for size in (3, 2, 1):
+        if size >= len(words) or found:
+            continue
         tail, head = " ".join(words[-size:]), " ".join(words[:-size])
         folded = fold(tail)
         if folded in _nowhere():
             continue
-        holders = [r for r in named(folded) if r.kind in CONTAINERS and not r.word]
+        holders = [
+            r
+            for r in named(folded)
+            if r.kind in CONTAINERS and not r.word and (r.kind != "region" or r.score > 5.5)
+        ]
         codes = coded(tail, folded, True) if size == 1 else []
         for holder in holders + codes:
             for reading in _heads(head):
@@ -208,51 +220,107 @@ def _tailed(part: Part) -> list[Reading]:
                 if support:
                     found.append(reading._replace(score=reading.score + support, kind="city"))
             if holder.kind == "code":
-                if tail.isupper() and tail not in LARGE_WORDS and holder.score >= 5.8:
+                local = holder.score >= 5.8 and (head[:1].isupper() or not head.isascii())
+                written = tail.isupper() and tail not in LARGE_WORDS
+                if local and (written or folded not in SMALL_WORDS):
                     found.append(holder._replace(score=5.3))
             elif tail[:1].isupper() or part.text.islower() or not tail.isascii():
                 found.append(holder._replace(score=holder.score - 0.5, kind="tail"))
     return found
 
 
-def _heads(head: str) -> tuple[Reading, ...]:
+def _heads(head: str) -> list[Reading]:
     """Readings of the words before a container; the last one to three of them may be the name."""
     words = head.split()
-    for size in (len(words), 3, 2, 1):
-        if 0 < size <= len(words):
-            folded = fold(" ".join(words[-size:]))
-            readings = named(folded) or named(_trimmed(folded))
-            if readings:
-                return readings
-    return ()
+    folded = fold(head)
+    if readings := named(folded) or named(_trimmed(folded)):
+        return list(readings)
+    if len(words) > 1 and (inner := _tailed(Part(head, False))):
+        return inner
+    for size in (3, 2, 1):
+        if size < len(words) and (readings := named(fold(" ".join(words[-size:])))):
+            return list(readings)
+    return []
 
 
 def _prose(part: Part) -> list[Reading]:
-    """Readings of well-known names inside a longer text, the longest and first of them."""
+    """Readings of well-known names inside a longer text, the longest and first of them.
+
+    After "from", "in" or "near", and at the start before a small word, less known names count too.
+    """
     words = part.text.replace("-", " ").split()[:16]
     lower = part.text.islower()
+    if "in" in words[1:-1]:
+        after = " ".join(words[words.index("in", 1) + 1 :])
+        if inner := _prose(Part(after, False)):
+            return inner
     for size in (4, 3, 2, 1):
         for at in range(len(words) - size + 1):
             text = " ".join(words[at : at + size])
             folded = fold(text)
             if folded in _nowhere() or (len(folded) < 4 and not text.isupper()):
                 continue
-            if not (lower or text[:1].isupper() or not text[:1].isascii()):
+            cased = text[:1].isupper() or words[at + size - 1][:1].isupper() or not text.isascii()
+            if not (lower or cased):
                 continue
-            readings = [r for r in named(folded) if _known(r, lower)]
-            if text.isupper() and not part.text.isupper():
-                readings += [r for r in coded(text, folded, False) if r.score >= 6.5]
+            led = at > 0 and words[at - 1].lower() in _LEADING
+            starts = at == 0 and size < len(words) and words[size].islower()
+            least = 6.3 if lower else 4.3 if led or (starts and size < 4) else 5.5
+            readings = [r for r in named(folded) if _known(r, least)]
+            if text.isupper() and (len(words) <= 3 or not part.text.isupper()):
+                readings += [r for r in coded(text, folded, False) if r.score >= 5.8]
+            if led and text.isupper():
+                readings += [r for r in coded(text, folded, True) if r.score >= 5.8]
             if readings:
                 return [r._replace(score=r.score - 1.0, kind="prose") for r in readings]
     return []
 
 
-def _known(reading: Reading, lower: bool) -> bool:
+_LEADING = frozenset(("in", "from", "near", "of", "at", "around", "to", "outside", "for"))
+
+
+def _known(reading: Reading, least: float) -> bool:
     if reading.word:
         return False
-    if reading.kind in ("country", "alias"):
-        return True
-    return reading.score >= (6.3 if lower else 5.5)
+    return reading.kind in ("country", "alias") or reading.score >= least
+
+
+@lru_cache(maxsize=1)
+def _near_names() -> dict[str, set[str]]:
+    """Well-known names of seven letters and more, by each way of leaving one letter out."""
+    near: dict[str, set[str]] = {}
+    known = [n for n, uses in _aliases().items() if any(use == "any" for use, _ in uses)]
+    known += [fold(name) for name in gazetteer().countries.values()]
+    for name in known:
+        if len(name) >= 7 and name.replace(" ", "").isalpha():
+            for shorter in _shortened(name):
+                near.setdefault(shorter, set()).add(name)
+    return near
+
+
+def _shortened(name: str) -> set[str]:
+    return {name, *(name[:n] + name[n + 1 :] for n in range(1, len(name)))}
+
+
+def _misspelt(part: Part) -> list[Reading]:
+    """Readings of a well-known name with one letter wrong, missing, added or swapped."""
+    folded = fold(part.text)
+    if not 6 < len(folded) < 25 or folded[:4] == "the ":
+        return []
+    if folded in _words() or folded in _nowhere():
+        return []
+    near = _near_names()
+    names = {name for shorter in _shortened(folded) for name in near.get(shorter, ())}
+    close = {name for name in names if abs(len(name) - len(folded)) <= 1}
+    if len(close) > 3:
+        return []
+    return [r._replace(score=6.0, kind="prose") for name in close for r in named(name)[:1]]
+
+
+@lru_cache(maxsize=1)
+def _words() -> frozenset[str]:
+    text = (files("listener") / "data" / "regions_words.txt").read_text(encoding="utf-8")
+    return frozenset(text.split())
 
 
 def _unspaced(part: Part) -> list[Reading]:
@@ -267,12 +335,16 @@ def _unspaced(part: Part) -> list[Reading]:
 
 
 def _readings(part: Part) -> list[Reading]:
+    """Every reading of a part: as a whole name, as name and container, then looser ways."""
     readings = _whole(part)
+    if any(r.score > 1 for r in readings):
+        return readings
+    if " " in part.text:
+        readings += _tailed(part)
     if not any(r.score > 1 for r in readings):
-        if " " in part.text:
-            readings += _tailed(part)
-        if not any(r.score > 1 for r in readings):
-            readings += _prose(part) or _unspaced(part)
+        readings += _prose(part) or _unspaced(part) or _misspelt(part)
+    if not readings and (split := camel_split(part.text)) != part.text:
+        readings = _readings(Part(split, part.comma))
     return readings
 
 
@@ -282,7 +354,10 @@ def _support(reading: Reading, holder: Reading) -> float:
         return 0.0
     if holder.region is None:
         return SAME_COUNTRY
-    return SAME_REGION if reading.region == holder.region else 0.0
+    if reading.region != holder.region:
+        return 0.0
+    # A little-known province often bears a city's name; it must not pull a city abroad.
+    return SAME_REGION if holder.kind != "region" or holder.score > 6.8 else SAME_REGION / 2
 
 
 class Best(NamedTuple):
@@ -325,16 +400,26 @@ def _choose(bests: list[Best | None], parts: tuple[Part, ...]) -> Best | None:
         if not _solid(best):
             weak = weak or best
             continue
-        if best.reading.kind == "city" and not best.support and best.score < 6.3:
-            later = [
-                b
-                for part, b in zip(parts[at + 1 :], bests[at + 1 :], strict=False)
-                if part.comma and b and _solid(b) and b.reading.kind in CONTAINERS
-            ]
-            if later and later[-1].reading.country != best.reading.country:
-                return later[-1]
+        holder = None if best.support else _holder(at, bests, parts)
+        if holder and holder.reading.country != best.reading.country:
+            kind, region = best.reading.kind, holder.reading.region
+            if kind in ("region", "prose", "tail") or (kind == "city" and best.score < 6.3):
+                return holder
+            if kind == "country" and region and holder.reading.country in ("US", "CA", "AU"):
+                return holder  # "Lebanon, PA", "Peru, Indiana"
         return best
     return weak
+
+
+def _holder(at: int, bests: list[Best | None], parts: tuple[Part, ...]) -> Best | None:
+    """The last container that follows part ``at`` in the same comma list."""
+    found = None
+    for part, best in zip(parts[at + 1 :], bests[at + 1 :], strict=False):
+        if not part.comma:
+            break
+        if best and _solid(best) and best.reading.kind in CONTAINERS:
+            found = best
+    return found
 
 
 BASE = {"country": 0.95, "region": 0.93, "alias": 0.9, "code": 0.85, "tail": 0.85, "prose": 0.7}
@@ -360,14 +445,25 @@ def _confidence(best: Best, bests: list[Best | None]) -> float:
 def locate_profile(text: str) -> Place:
     """The place that a profile text names, of basis "profile" (or "coordinates"), or unknown."""
     taken = take_apart(text)
-    if taken.coordinates and (place := locate_point(*taken.coordinates)).country:
-        return place
+    if taken.coordinates and (spot := locate_point(*taken.coordinates)).country:
+        return replace(spot, basis="profile")
     known = gazetteer().countries
+    folded = fold(text)
+    if folded not in _nowhere():
+        for reading in named(folded)[:1]:
+            if reading.kind in ("country", "alias"):
+                return Place(reading.country, reading.region, "profile", BASE[reading.kind])
     flags = [
         Reading(code, region, 7.0, "alias" if region else "country")
         for code, region in taken.flags
         if code in known
     ]
+    if (
+        len(taken.parts) == 1
+        and len(words := taken.parts[0].text.split()) > 1
+        and all(word.isupper() and len(word) <= 3 for word in words)
+    ):
+        taken = taken._replace(parts=tuple(Part(word, False) for word in words))
     table = [_readings(part) for part in taken.parts]
     if not any(table) and any("-" in part.text for part in taken.parts):
         pieces = [Part(t, False) for part in taken.parts for t in part.text.split("-") if t.strip()]

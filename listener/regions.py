@@ -71,7 +71,7 @@ def _zones() -> dict[str, Place]:
     zones = {}
     text = (files("listener") / "data" / "regions_zones.tsv").read_text(encoding="utf-8")
     for line in text.splitlines():
-        if line.startswith("#") or line.startswith("zone\t"):
+        if line.startswith(("#", "zone\t")):
             continue
         zone, country, region, confidence = line.split("\t")
         zones[zone] = (
