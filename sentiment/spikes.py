@@ -6,7 +6,7 @@ many series at once as rows of numpy arrays; a single series is a panel of one r
 
 The model of a count is a negative binomial whose mean is *level x rhythm*:
 
-* the level is a discounted mean (gamma-Poisson, half-life three days), so that slow trends are
+* the level is a discounted mean (gamma-Poisson, half-life four days), so that slow trends are
   usual;
 * the rhythm is a factor for each hour of the week, shrunk towards hour of day x day of week, and
   that towards none, by as much as the series has posts to show for it;
@@ -15,8 +15,8 @@ The model of a count is a negative binomial whose mean is *level x rhythm*:
 
 A share (negatives among all posts) is an over-dispersed binomial about a discounted mean share.
 
-Windows of several lengths that end now are judged together (the least p-value, times their
-number). A spike opens when that p-value is below the budget of false alarms and passes the
+Windows of several lengths that end now are judged together (the least p-value, times two for
+the several looks). A spike opens when that p-value is below the budget of false alarms and passes the
 procedure of Benjamini and Hochberg (1995) over all the series judged at this tick. Counts are
 clipped before they teach the baseline, and those within a spike do not teach it at all, until it
 has lasted so long that it is the new usual.
@@ -54,6 +54,10 @@ __all__ = [
 KINDS = ("volume", "negative", "negative share", "positive")
 WEEK = 168  # hours
 _YEAR = 365.25 * 86400
+# The windows overlap, so that the least of their p-values is worth about two separate looks: on
+# negative binomial series without spikes that makes the p-values right (benchmarks/spikes.md).
+_WINDOWS_WORTH = 2
+_PRIOR_WEIGHT = 5.0  # of the dispersion believed at first, in busy buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +96,19 @@ class Finding:
 class Settings:
     """What the detector goes by; docs/measures.md says what each costs and brings."""
 
-    windows: tuple[int, ...] = (1, 2, 6)  # buckets
-    alarms_per_year: float = 0.25  # false alarms allowed a series, before the control over all
-    discovery_rate: float = 0.05  # share of false ones among those found at one tick
+    windows: tuple[int, ...] = (1, 2, 3, 6)  # buckets
+    alarms_per_year: float = 0.75  # false alarms allowed a series, before the control over all
+    discovery_rate: float = 0.1  # share of false ones among those found at one tick
     minimum: int = 5  # posts in the window
     minimum_exposure: int = 10  # posts of any kind in the window, for a share
     warmup_hours: float = 96.0  # observed since the first post
     warmup_posts: int = 20
-    level_half_life_hours: float = 72.0
+    level_half_life_hours: float = 96.0
     rhythm_half_life_days: float = 28.0
     release: float = 0.02  # a bucket less surprising than this is calm
     calm_hours: float = 6.0  # so long calm ends a spike; nearer spikes are one
     new_usual_hours: float = 72.0  # a spike as long as this starts to teach the baseline
-    dispersion: float = 0.15  # believed before anything is seen
+    dispersion: float = 0.1  # believed before anything is seen
     share_dispersion: float = 0.02
 
 
@@ -186,7 +190,7 @@ class Detector:
         """A state that has seen nothing, for this many series."""
         windows = len(self.settings.windows)
         prior = self.settings.share_dispersion if self.share else self.settings.dispersion
-        weight = np.full((series, windows), 20.0)
+        weight = np.full((series, windows), _PRIOR_WEIGHT)
         blank = np.full((series, self._depth), np.nan)
         zero = np.zeros(series)
         return State(
@@ -244,7 +248,7 @@ class Detector:
         filled = np.where(np.isnan(p_values), 2.0, p_values)
         best = filled.argmin(axis=1)
         rows = np.arange(len(counts))
-        least = np.minimum(filled[rows, best] * len(lengths), 1.0)
+        least = np.minimum(filled[rows, best] * min(len(lengths), _WINDOWS_WORTH), 1.0)
         least = np.where(speaks & (filled[rows, best] <= 1), least, np.nan)
         return Judgement(
             expected=np.where(speaks, expected, np.nan),
@@ -303,10 +307,10 @@ class Detector:
 
     def _daily(self, state: State, days: int) -> State:
         keep = 0.5 ** (days / self.settings.rhythm_half_life_days)
-        memory = 0.5 ** (days / 14.0)
+        memory = 0.5 ** (days / 28.0)
         prior = self.settings.share_dispersion if self.share else self.settings.dispersion
         sums, visits = state.sums * keep, state.visits * keep
-        floor = 20.0
+        floor = _PRIOR_WEIGHT
         return replace(
             state,
             sums=sums,
@@ -436,7 +440,7 @@ class Detector:
                 noise, scale = mu, mu
             alpha = self._dispersion(state, column)
             reach = np.sqrt(noise * (1 + scale * alpha))
-            error = np.clip(y - mu, -4 * reach, 4 * reach) ** 2
+            error = np.clip(y - mu, -5 * reach, 5 * reach) ** 2
             # Each term estimates the dispersion with variance ~ (1/scale + alpha)^2: weigh by that.
             worth = (1 / (1 / np.maximum(scale, 1e-9) + 0.1)) ** 2 / 100
             estimate = (error / np.maximum(noise, 1e-9) - 1) / np.maximum(scale, 1e-9)
@@ -469,10 +473,20 @@ def _rhythm(sums: Array, visits: Array, before: Array, dispersion: Array) -> Arr
     week_sums = (sums * worth).reshape(-1, 7, 24)
     week_expected = (expected * worth).reshape(-1, 7, 24)
     hour = (3 + week_sums.sum(axis=1)) / (3 + week_expected.sum(axis=1))
+    # Neighbouring hours lend each other a hand: half of what the hour itself says, a quarter each.
+    hour = 0.5 * hour + 0.25 * (np.roll(hour, 1, axis=1) + np.roll(hour, -1, axis=1))
     explained = week_expected * hour[:, None, :]
     day = (20 + week_sums.sum(axis=2)) / (20 + explained.sum(axis=2))
     explained = explained * day[:, :, None]
-    cell = (15 + week_sums) / (15 + explained)
+    # How much the hours of the week differ beyond that is learned as well (empirical Bayes): the
+    # squared errors of the cells less what chance alone would make of them.
+    squares = (week_sums - explained) ** 2 / np.maximum(explained, 1e-9)
+    used = explained > 0.5
+    beyond = np.where(used, squares - 1, 0).sum(axis=(1, 2)) / np.maximum(
+        np.where(used, explained, 0).sum(axis=(1, 2)), 1
+    )
+    prior = np.clip(1 / np.maximum(beyond, 1e-9), 10, 2000)[:, None, None]
+    cell = (prior + week_sums) / (prior + explained)
     rhythm = (hour[:, None, :] * day[:, :, None] * cell).reshape(-1, WEEK)
     return np.asarray(rhythm / rhythm.mean(axis=1, keepdims=True))
 
