@@ -1,0 +1,170 @@
+"""keywords.yaml: what is read, and what a fault says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listener.config import load_config, load_secrets, parse_config, seconds
+from listener.errors import ConfigError
+
+
+def problems(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "k.yaml")
+    return "\n".join(caught.value.problems) or str(caught.value)
+
+
+def test_a_brand_with_everything_left_out_has_the_defaults() -> None:
+    config = parse_config("brands: [{name: Acme}]")
+    brand = config.brands[0]
+    assert brand.terms().names == ("Acme",)
+    assert brand.terms().auto is True
+    assert config.response.target_for("x") == 3600
+    assert config.model.name == "bundled"
+
+
+def test_competitors_become_brands_to_compare_with() -> None:
+    config = parse_config("brands: [{name: Acme, competitors: [Rival]}]")
+    assert [(b.name, b.competitor) for b in config.all_brands()] == [
+        ("Acme", False),
+        ("Rival", True),
+    ]
+
+
+def test_own_misspellings_beside_auto() -> None:
+    brand = parse_config("brands: [{name: Acme, misspellings: [auto, akme]}]").brands[0]
+    assert (brand.terms().auto, brand.terms().misspellings) == (True, ("akme",))
+    only_own = parse_config("brands: [{name: Acme, misspellings: akme}]").brands[0]
+    assert (only_own.terms().auto, only_own.terms().misspellings) == (False, ("akme",))
+
+
+def test_handles_are_joined_over_platforms_without_at() -> None:
+    brand = parse_config(
+        "brands: [{name: A, handles: {x: '@AcmeHelp', bluesky: [acme.bsky.social]}}]"
+    ).brands[0]
+    assert brand.all_handles() == ("acmehelp", "acme.bsky.social")
+
+
+def test_an_unknown_key_names_file_line_key_and_the_near_one() -> None:
+    said = problems("brands:\n  - name: Acme\n    handels: {x: acme}\n")
+    assert said.startswith("k.yaml:3: brands[0].handels is no known key (did you mean handles?)")
+    assert "allowed here: name, names, handles" in said
+
+
+def test_every_fault_is_told_at_once() -> None:
+    said = problems(
+        "brands:\n  - name: Acme\nregions:\n  North: [NO, se]\n"
+        "sources:\n  - platform: files\n    every: soon\n"
+        "response: {time_zone: Berlin}\n"
+    )
+    assert "k.yaml:4: regions.North[0] is False" in said
+    assert "write 'NO' in quotes" in said
+    assert "k.yaml:7: sources[0].every is 'soon': is no span of time" in said
+    assert "response.time_zone is 'Berlin'" in said
+    assert "Europe/Berlin" in said
+
+
+def test_an_unknown_platform_lists_the_installed_ones() -> None:
+    said = problems("brands: [{name: A}]\nsources:\n  - platform: fils\n")
+    assert "k.yaml:3: sources[0].platform is 'fils' (did you mean files?)" in said
+    assert "demo" in said
+
+
+def test_a_collectors_own_options_are_checked_by_it() -> None:
+    said = problems("brands: [{name: A}]\nsources:\n  - platform: files\n    paht: a.csv\n")
+    assert "k.yaml:4" in said
+    assert "did you mean path?" in said
+
+
+def test_a_key_given_twice_is_a_fault() -> None:
+    said = problems("brands: [{name: A}]\nregions: {X: [DE]}\nregions: {Y: [FR]}\n")
+    assert "k.yaml:3: the key 'regions' stands a second time (first on line 2)" in said
+
+
+def test_a_secret_in_the_file_is_refused_and_not_repeated() -> None:
+    said = problems("brands: [{name: A}]\nmodel: {api_token: sup3r-s3cret-value-123}\n")
+    assert "looks like a secret" in said
+    assert "sup3r" not in said.replace("is no known key", "")
+
+
+def test_alert_channels_name_variables_never_addresses() -> None:
+    said = problems(
+        "brands: [{name: A}]\nalerts:\n  channels: {chat: 'slack://tokenA/tokenB/tokenC'}\n"
+    )
+    assert "k.yaml:3" in said
+    assert "environment variable" in said
+    assert "tokenA" not in said
+
+
+def test_broken_yaml_points_at_the_place() -> None:
+    assert "k.yaml:2:10: this is not YAML" in problems("brands:\n  - [A]: }\n")
+
+
+def test_a_missing_file_says_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="groundswell init"):
+        load_config(tmp_path / "keywords.yaml")
+
+
+def test_business_hours_over_lunch_and_weekend() -> None:
+    config = parse_config(
+        "brands: [{name: A}]\n"
+        "response: {hours: {mon-fri: '09:00-12:00, 13:00-18:00', sat: '10:00-14:00'}}"
+    )
+    week = config.response.week()
+    assert week[0] == ((540, 720), (780, 1080))
+    assert week[5] == ((600, 840),)
+    assert week[6] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("14d", 1_209_600), (60, 60)]
+)
+def test_spans_of_time(text: object, expected: int) -> None:
+    assert seconds(text) == expected
+
+
+@given(
+    st.one_of(
+        st.text(max_size=20).filter(lambda t: not t.strip()[:1].isdigit()),
+        st.integers(max_value=0),
+        st.booleans(),
+    )
+)
+def test_nonsense_is_no_span_and_never_crashes(value: object) -> None:
+    with pytest.raises(ValueError, match="90s"):
+        seconds(value)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
+    # No text that hypothesis writes is a configuration, so each has to be refused with its reason.
+    with pytest.raises(ConfigError, match=r"keywords\.yaml"):
+        parse_config(text)
+
+
+def test_secrets_come_from_a_file_and_the_environment_wins(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("# mine\nexport X_TOKEN='from file'\nOTHER=two\n")
+    found = load_secrets({"GROUNDSWELL_SECRETS": str(file), "OTHER": "environment"})
+    assert (found["X_TOKEN"], found["OTHER"]) == ("from file", "environment")
+
+
+def test_a_bad_secrets_line_is_named_by_number_only(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("GOOD=1\nhunter2\n")
+    with pytest.raises(ConfigError, match=":2:") as caught:
+        load_secrets({"GROUNDSWELL_SECRETS": str(file)})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_example_that_init_writes_can_be_followed() -> None:
+    import listener
+
+    text = (Path(listener.__file__).parent / "keywords.example.yaml").read_text(encoding="utf-8")
+    # Sources come with their collectors; what the file says of brands and times stands by itself.
+    config = parse_config(text.split("# Where to listen.")[0])
+    assert config.brands[0].name == "YOURBRAND"

@@ -1,0 +1,341 @@
+"""The store keeps what it is given once, whole, and says who holds it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from listener.collectors import Coverage, Deletion, Page, Reject
+from listener.errors import StoreBusy, StoreError
+from listener.mention import Author, Match, Place, Post
+from listener.schema import migrations
+from listener.store import Filter, RunLock, Saved, Store, lock_holder
+from listener.store.stages import Score
+
+START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+NOW = int(START.timestamp()) + 86_400
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "t.db") as opened:
+        yield opened
+
+
+def post(n: int, text: str = "acme is slow", **more: Any) -> Post:
+    author = Author(id=f"u{n}", handle=f"user{n}", location="Berlin")
+    fields: dict[str, Any] = {"created_at": START + timedelta(minutes=n), "author": author, **more}
+    return Post("x", str(n), text, raw={"id": n, "text": text}, **fields)
+
+
+def save(store: Store, posts: Sequence[Post], brand: str = "Acme", **more: Any) -> Saved:
+    page = Page(
+        posts,
+        more.pop("cursor", {"at": len(posts)}),
+        more.pop("coverage", Coverage()),
+        rejected=more.pop("rejected", ()),
+        deleted=more.pop("deleted", ()),
+        threads_read=more.pop("threads_read", True),
+    )
+    named = [[Match(brand, brand, brand, "name", 0, 4)] if "acme" in p.text else [] for p in posts]
+    fields: dict[str, Any] = {
+        "source": "s", "platform": "x", "query": "q", "matches": named,
+        "from_brand": [None] * len(posts), "rules": "r1", "now": NOW, **more,
+    }  # fmt: skip
+    return store.save_page(page, **fields)
+
+
+def test_a_page_seen_twice_is_stored_once(store: Store) -> None:
+    posts = [post(n) for n in range(5)]
+    assert save(store, posts) == Saved(stored=5, matched=5)
+    assert save(store, posts) == Saved(unchanged=5, matched=5)
+    assert store.status(NOW)["counts"]["posts"] == 5
+
+
+def test_the_same_post_twice_on_one_page_is_one(store: Store) -> None:
+    assert save(store, [post(1), post(1)]) == Saved(stored=1, unchanged=1, matched=2)
+
+
+def test_growing_likes_update_and_keep_the_judgement(store: Store) -> None:
+    save(store, [post(1, likes=1)])
+    store.save_scores("m1", [Score("x:1", "Acme", "negative", 0.8, 0.1, 0.1, 0.8)], NOW)
+    assert save(store, [post(1, likes=90)]).updated == 1
+    row = store.mentions(Filter())[0]
+    assert (row["likes"], row["label"]) == (90, "negative")
+
+
+def test_an_edited_text_is_judged_anew_and_old_brands_go(store: Store) -> None:
+    save(store, [post(1), post(2)])
+    scores = [Score(f"x:{n}", "Acme", "negative", 0.8, 0.1, 0.1, 0.8) for n in (1, 2)]
+    store.save_scores("m1", scores, NOW)
+    save(store, [post(1, "acme is fast now"), post(2, "never mind")])
+    assert [r["key"] for r in store.unjudged(10)] == ["x:1"]
+    assert store.status(NOW)["counts"]["mentions"] == 1
+
+
+def test_posts_cursor_and_coverage_come_and_go_together(store: Store) -> None:
+    save(store, [post(1)], cursor={"since": "1"})
+    broken = [post(2), replace(post(3), text=3)]  # type: ignore[arg-type]
+    with pytest.raises((sqlite3.Error, TypeError, AttributeError)):
+        store.save_page(
+            Page(broken, {"since": "3"}), source="s", platform="x", query="q",
+            matches=[[], [None]], from_brand=[None, None], rules="r", now=NOW,  # type: ignore[list-item]
+        )  # fmt: skip
+    assert store.cursor("s", "q") == {"since": "1"}
+    assert store.status(NOW)["counts"]["posts"] == 1
+    assert len(store.coverage()) == 1
+
+
+def test_the_ledger_knows_lag_cost_and_failures(store: Store) -> None:
+    save(store, [post(0)], coverage=Coverage(asked=100, returned=1, requests=2, cost_usd=0.005))
+    store.save_failure(source="s", platform="x", query="q", reason="HTTP 503", now=NOW + 60)
+    failed, good = store.coverage()
+    assert (good["asked"], good["new"], good["lag_seconds"]) == (100, 1, 86_400)
+    assert (failed["failed"], failed["returned"]) == ("HTTP 503", 0)
+    assert store.spent("s", 0) == (3, 0.005)
+    source = store.status(NOW)["sources"][0]
+    assert (source["failures"], source["last_error"]) == (1, "HTTP 503")
+
+
+def test_rejects_are_kept_aside_with_their_reason(store: Store) -> None:
+    save(store, [], rejected=[Reject("no text", "row 7", '{"id": 7}')])
+    row = store.one("SELECT reason, place, payload FROM rejects")
+    assert row == {"reason": "no text", "place": "row 7", "payload": '{"id": 7}'}
+
+
+def test_a_deleted_post_leaves_a_tombstone_and_no_content(store: Store) -> None:
+    save(store, [post(1), post(2)])
+    assert store.save_deletions("x", [Deletion("1")], NOW) == 1
+    row = store.one("SELECT text, author_handle, deleted_at FROM posts WHERE key = 'x:1'")
+    assert row == {"text": "", "author_handle": None, "deleted_at": NOW}
+    assert store.value("SELECT COUNT(*) FROM payloads") == 1
+    assert store.rows("SELECT * FROM deletions") == [{"key": "x:1", "state": "deleted", "at": NOW}]
+    save(store, [post(1)])  # a late page that still holds it brings nothing back
+    assert store.value("SELECT text FROM posts WHERE key = 'x:1'") == ""
+
+
+def test_a_deleted_account_takes_all_its_posts(store: Store) -> None:
+    author = Author(id="gone", handle="gone")
+    save(store, [post(1, author=author), post(2, author=author), post(3)])
+    assert store.save_deletions("x", [Deletion("", author_id="gone")], NOW) == 2
+
+
+def test_half_a_character_is_stored_and_loses_no_other_post(store: Store) -> None:
+    assert save(store, [post(1, "acme \ud83d"), post(2)]).stored == 2
+    assert store.value("SELECT text FROM posts WHERE key = 'x:1'") == "acme ?"
+
+
+# threads and cases --------------------------------------------------------------------------------
+
+
+def flag(store: Store) -> dict[str, tuple[str, int | None]]:
+    store.flag_threads(store.touched_threads(100), ["Acme"], lambda _, t: t + 3600, NOW)
+    rows = store.rows("SELECT key, thread_state, answered_at FROM cases")
+    return {r["key"]: (r["thread_state"], r["answered_at"]) for r in rows}
+
+
+def test_the_brands_later_post_in_the_thread_answers(store: Store) -> None:
+    question, reply = post(1), post(9, "we are on it", reply_to="1")
+    save(store, [question])
+    assert flag(store) == {"x:1": ("unanswered", None)}
+    save(store, [reply], from_brand=["Acme"])
+    assert flag(store) == {"x:1": ("answered", int(reply.created_at.timestamp()))}
+
+
+def test_a_strangers_reply_answers_nothing(store: Store) -> None:
+    save(store, [post(1), post(2, "same here", reply_to="1")])
+    assert flag(store) == {"x:1": ("unanswered", None)}
+
+
+def test_a_reply_before_the_mention_answers_nothing(store: Store) -> None:
+    save(store, [post(1, "hi"), post(2, "hello", reply_to="1"), post(3, reply_to="2")],
+         from_brand=[None, "Acme", None])  # fmt: skip
+    assert flag(store) == {"x:3": ("unanswered", None)}
+
+
+def test_a_thread_that_was_not_read_is_unknown(store: Store) -> None:
+    save(store, [post(1)], threads_read=False)
+    assert flag(store) == {"x:1": ("unknown", None)}
+    store.mark_threads_read(["x:1"], NOW)
+    assert flag(store) == {"x:1": ("unanswered", None)}
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 4), (4, 3, 2, 1), (2, 4, 1, 3), (3, 1, 4, 2)])
+@pytest.mark.parametrize("together", [True, False])
+def test_threads_join_in_whatever_order_replies_arrive(
+    store: Store, order: tuple[int, ...], together: bool
+) -> None:
+    chain = {
+        1: post(1), 2: post(2, "acme?", reply_to="1"), 3: post(3, "on it", reply_to="2"),
+        4: post(4, "acme thanks", reply_to="3"),
+    }  # fmt: skip
+    if together:
+        save(
+            store, [chain[n] for n in order], from_brand=["Acme" if n == 3 else None for n in order]
+        )
+    else:
+        for n in order:
+            save(store, [chain[n]], from_brand=["Acme" if n == 3 else None])
+            flag(store)
+    assert {r["thread"] for r in store.rows("SELECT thread FROM posts")} == {"x:1"}
+    assert {k: s for k, (s, _) in flag(store).items()} == {
+        "x:1": "answered", "x:2": "answered", "x:4": "unanswered",
+    }  # fmt: skip
+    assert store.value("SELECT COUNT(*) FROM cases WHERE opening = 1") == 1
+
+
+def test_a_case_someone_claimed_stays_claimed(store: Store) -> None:
+    save(store, [post(1)])
+    flag(store)
+    with store.write() as db:
+        db.execute("UPDATE cases SET state = 'claimed', owner = 'mo'")
+    save(store, [post(2, "me too", reply_to="1")])
+    flag(store)
+    assert store.one("SELECT state, owner FROM cases") == {"state": "claimed", "owner": "mo"}
+
+
+# judged, placed, counted --------------------------------------------------------------------------
+
+
+def test_scores_are_kept_by_version_and_the_newest_shows(store: Store) -> None:
+    save(store, [post(1)])
+    store.save_scores("m1", [Score("x:1", "Acme", "neutral", 0.2, 0.6, 0.2, 0.6)], NOW)
+    assert store.without_score("m2", ("", ""), 10)[0]["key"] == "x:1"
+    store.save_scores("m2", [Score("x:1", "Acme", "negative", 0.9, 0.1, 0.0, 0.9)], NOW)
+    assert store.without_score("m2", ("", ""), 10) == []
+    assert store.value("SELECT COUNT(*) FROM scores") == 2
+    assert store.mentions(Filter())[0]["label"] == "negative"
+    assert store.status(NOW)["model"] == "m2"
+
+
+def test_a_human_correction_stays_above_every_model(store: Store) -> None:
+    save(store, [post(1)])
+    store.save_scores("m1", [Score("x:1", "Acme", "positive", 0, 0, 1, 1)], NOW)
+    store.correct("x:1", "Acme", "negative", "ana", NOW)
+    store.save_scores("m2", [Score("x:1", "Acme", "positive", 0, 0, 1, 1)], NOW)
+    row = store.mentions(Filter())[0]
+    assert (row["label"], row["override"], row["positive"]) == ("negative", "human: ana", 1)
+
+
+def test_counts_equal_the_mentions_and_recounting_changes_nothing(store: Store) -> None:
+    save(store, [post(n) for n in range(0, 180, 10)])
+    store.save_places(
+        [(r["key"], Place("DE", "Berlin", "profile", 0.9)) for r in store.unplaced(9)]
+    )
+    store.save_scores("m", [Score("x:0", "Acme", "negative", 1, 0, 0, 1)], NOW)
+    store.recount()
+    first = store.rows("SELECT * FROM counts ORDER BY 1, 2, 3, 4, 5, 6, 7")
+    assert sum(r["posts"] for r in first) == 18
+    by_label = {r["label"]: r["posts"] for r in store.counts_by(["label"], Filter())}
+    assert by_label == {"": 17, "negative": 1}
+    by_country = {r["country"]: r["posts"] for r in store.counts_by(["country"], Filter())}
+    assert by_country == {"": 9, "DE": 9}
+    with store.write() as db:
+        db.execute("INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions")
+    store.recount()
+    assert store.rows("SELECT * FROM counts ORDER BY 1, 2, 3, 4, 5, 6, 7") == first
+
+
+def test_a_wrong_match_leaves_the_counts(store: Store) -> None:
+    save(store, [post(1), post(2)])
+    store.recount()
+    store.mark_wrong("x:1", "Acme", True, "ana", NOW)
+    store.recount()
+    assert store.counts_by([], Filter())[0]["posts"] == 1
+    assert [r["key"] for r in store.mentions(Filter())] == ["x:2"]
+
+
+def test_search_treats_percent_and_underscore_as_text(store: Store) -> None:
+    save(store, [post(1, "acme 100% broken"), post(2, "acme 1000 broken")])
+    assert [r["key"] for r in store.mentions(Filter(), contains="100%")] == ["x:1"]
+
+
+# holding and opening ------------------------------------------------------------------------------
+
+
+def test_a_second_run_is_refused_with_the_holders_pid(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom listener.store import RunLock\n"
+        "with RunLock(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    )
+    path = tmp_path / "t.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert lock_holder(path) == holder.pid
+        with pytest.raises(StoreBusy, match=str(holder.pid)) as caught, RunLock(path):
+            pass
+        assert caught.value.pid == holder.pid
+        holder.kill()
+        holder.wait()
+    with RunLock(path):  # the kernel let go of a dead one's lock
+        assert lock_holder(path) is not None
+    assert lock_holder(path) is None
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    bad = tmp_path / "posts.csv"
+    bad.write_text("text,created\n" * 500)
+    with pytest.raises(StoreError, match=r"posts\.csv.*name another with"):
+        Store(bad)
+
+
+def test_a_missing_database_says_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="groundswell import"):
+        Store(tmp_path / "none.db", create=False)
+
+
+def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    Store(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+        "VALUES ('groundswell', 'm999_future', '2030-01-01')"
+    )
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="newer Groundswell"):
+        Store(path)
+
+
+def test_migrating_from_the_first_schema_equals_a_new_file(tmp_path: Path) -> None:
+    def tables(db: Database) -> set[str]:
+        return {row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+
+    names = [m.name for m in migrations._migrations]
+    old = Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))
+    for following in (*names[1:], None):
+        migrations.apply(old, stop_before=following)
+    new = Database(sqlite3.connect(tmp_path / "new.db", isolation_level=None))
+    migrations.apply(new)
+    assert tables(old) == tables(new)
+    old.conn.close()
+    new.conn.close()
+
+
+def test_readers_read_while_a_writer_writes(store: Store) -> None:
+    save(store, [post(1)])
+    reader = Store(store.path)
+    with store.write() as db:
+        db.execute("UPDATE posts SET likes = 5")
+        assert reader.mentions(Filter())[0]["likes"] is None
+    assert reader.mentions(Filter())[0]["likes"] == 5
+    reader.close()
+
+
+def test_revision_grows_with_every_write(store: Store) -> None:
+    before = store.revision()
+    save(store, [post(1)])
+    assert store.revision() == before + 1
