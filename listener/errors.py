@@ -55,7 +55,13 @@ class StoreBusy(StoreError):
 
 
 class CollectorError(GroundswellError):
-    """A platform did not give what was asked; what was collected before it is kept."""
+    """A platform did not give what was asked; what was collected before it is kept.
+
+    ``requests`` and ``cost_usd`` are what was spent in vain, for the ledger and the budget.
+    """
+
+    requests: int = 1
+    cost_usd: float = 0.0
 
 
 class AuthError(CollectorError):

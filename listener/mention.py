@@ -101,6 +101,8 @@ class Query:
     """What a collector is asked for: words, handles and hashtags of one or more brands.
 
     ``terms`` are in order of weight, so that a platform with short queries drops the last ones first.
+    ``context`` are words of which one must stand beside an ambiguous term, where the platform's
+    search can ask for that. ``name`` is "kind:label" and keys the cursor: it must not change.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Query:
     hashtags: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from listener import collectors, kpi, watch
 from listener.collectors import Clock, Collector, Context, Page, utc_now
 from listener.config import Brand, Config, Source
 from listener.errors import (
-    BudgetError,
     CollectorError,
     GroundswellError,
     LimitError,
@@ -148,34 +146,7 @@ class Pipeline:
 
     def spend(self, source: Source, requests: int, usd: float) -> None:
         """Raise BudgetError when this request would cross the source's budget; asked before it."""
-        now = self.clock()
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        month = day.replace(day=1)
-        budget = source.budget
-        for since, most_requests, most_usd, renews in (
-            (day, budget.requests_per_day, budget.usd_per_day, day + timedelta(days=1)),
-            (
-                month,
-                budget.requests_per_month,
-                budget.usd_per_month,
-                (month + timedelta(days=32)).replace(day=1),
-            ),
-        ):
-            if most_requests is None and most_usd is None:
-                continue
-            spent_requests, spent_usd = self.store.spent(source.name, epoch(since))
-            if most_requests is not None and spent_requests + requests > most_requests:
-                raise BudgetError(
-                    f"{source.name}: the budget of {most_requests} requests is used up; it renews "
-                    f"at {renews:%Y-%m-%d %H:%M} UTC",
-                    renews.timestamp(),
-                )
-            if most_usd is not None and spent_usd + usd > most_usd + 1e-9:
-                raise BudgetError(
-                    f"{source.name}: the budget of ${most_usd:.2f} would be crossed (${spent_usd:.2f} "
-                    f"spent); it renews at {renews:%Y-%m-%d %H:%M} UTC",
-                    renews.timestamp(),
-                )
+        self.store.charge(source.name, source.budget, self.clock(), requests, usd)
 
     def queries(self, source: Source) -> list[Query]:
         """What a source is asked for. A source that yields everything has one query for all brands."""
@@ -184,7 +155,8 @@ class Pipeline:
             return [Query("all", tuple(self._brands), tuple(self._brands))]
         from listener.collectors.packing import pack
 
-        return pack([b.terms() for b in self.config.all_brands()], found)[0]
+        options = found.options.model_validate(source.own_options())
+        return pack([b.terms() for b in self.config.all_brands()], found, options)[0]
 
     def collect(self, source: Source) -> Saved:
         """Walk one source to its end for all its queries; failures go into the ledger."""
@@ -225,6 +197,8 @@ class Pipeline:
             now=now,
             limited=isinstance(error, LimitError),
             open_until=int(resets_at),
+            requests=error.requests,
+            cost_usd=error.cost_usd,
         )
         log.warning("%s: %s", source.name, error)
 

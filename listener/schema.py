@@ -34,14 +34,14 @@ def m001_posts(db: Database) -> None:
             lat REAL, lon REAL, likes INTEGER, replies INTEGER, reposts INTEGER, views INTEGER,
             links TEXT, edited_at INTEGER, deleted_at INTEGER, from_brand TEXT,
             group_key TEXT, demo INTEGER NOT NULL DEFAULT 0, digest BLOB NOT NULL
-        ) WITHOUT ROWID;
+        );
         CREATE INDEX posts_thread ON posts (thread, created_at);
         CREATE INDEX posts_author ON posts (platform, author_id) WHERE author_id IS NOT NULL;
         CREATE INDEX posts_from_brand ON posts (from_brand, created_at)
             WHERE from_brand IS NOT NULL;
         CREATE TABLE payloads (
             key TEXT PRIMARY KEY, payload TEXT NOT NULL, stored_at INTEGER NOT NULL
-        ) WITHOUT ROWID;
+        );
         CREATE TABLE threads (
             thread TEXT PRIMARY KEY, read_at INTEGER, touched INTEGER NOT NULL DEFAULT 1
         ) WITHOUT ROWID;
@@ -90,7 +90,7 @@ def m002_mentions(db: Database) -> None:
             language TEXT, label TEXT, negative REAL, neutral REAL, positive REAL, confidence REAL,
             override TEXT, intent TEXT, model TEXT, judged_at INTEGER,
             PRIMARY KEY (key, brand)
-        ) WITHOUT ROWID;
+        );
         CREATE INDEX mentions_brand ON mentions (brand, created_at);
         CREATE INDEX mentions_hour ON mentions (hour);
         CREATE INDEX mentions_unplaced ON mentions (created_at) WHERE basis IS NULL;
@@ -166,6 +166,20 @@ def m003_response(db: Database) -> None:
         CREATE TABLE stage_runs (
             stage TEXT PRIMARY KEY, last_ok_at INTEGER, last_error_at INTEGER, last_error TEXT,
             rows INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0
+        ) WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m004_spending(db: Database) -> None:
+    """What each source spent by UTC day, charged before each request: what budgets are held to."""
+    _run(
+        db,
+        """
+        CREATE TABLE spending (
+            source TEXT NOT NULL, day INTEGER NOT NULL, requests INTEGER NOT NULL,
+            usd REAL NOT NULL, PRIMARY KEY (source, day)
         ) WITHOUT ROWID
         """,
     )

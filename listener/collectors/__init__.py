@@ -12,9 +12,10 @@ Built-ins and outsiders register in the same way, through the entry-point group
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -195,8 +196,13 @@ class Collector(ABC):
         """Walk back to ``since``; platforms that have no archive keep this error."""
         raise ConfigError(f"{self.platform} has no backfill by date; leave it out of --source")
 
-    def recheck(self, native_ids: Sequence[str]) -> Sequence[Deletion]:
-        """Which of these posts are gone by now (deletion sync); platforms without it say nothing."""
+    def recheck(
+        self, native_ids: Sequence[str], placed: Collection[str] = ()
+    ) -> Sequence[Deletion]:
+        """Which of these posts are gone by now (deletion sync); platforms without it say nothing.
+
+        ``placed`` are those of them that we hold a place of: one that lost it is told as geo_removed.
+        """
         return ()
 
     def reply(self, post: Post, text: str) -> str:
@@ -217,6 +223,7 @@ def names() -> list[str]:
     return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
 
 
+@cache
 def load(name: str) -> type[Collector]:
     """The collector class of that name; ConfigError lists the known names when there is none."""
     points = list(entry_points(group=ENTRY_POINTS, name=name))

@@ -2,7 +2,7 @@
 
 ``base`` opens, migrates and holds the transaction; ``collected`` keeps what collectors bring;
 ``stages`` hands out what lacks a result and keeps the result; ``response`` has spikes, alerts, cases;
-``reads`` serves status and the dashboard. ``Store`` is the five together.
+``spending`` holds the budgets; ``reads`` serves status and the dashboard. ``Store`` is all together.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from listener.store.base import RunLock, lock_holder
 from listener.store.collected import Collected, Saved
 from listener.store.reads import Filter, Reads
 from listener.store.response import Responses
+from listener.store.spending import Spending
 from listener.store.stages import Stages
 
 __all__ = ["Filter", "RunLock", "Saved", "Store", "lock_holder"]
 
 
-class Store(Collected, Stages, Responses, Reads):
+class Store(Collected, Spending, Stages, Responses, Reads):
     """A Groundswell database: one writer at a time, any number of readers beside it."""

@@ -300,15 +300,16 @@ class Collected(Base):
 
     def save_failure(
         self, *, source: str, platform: str, query: str, reason: str, now: int,
-        limited: bool = False, open_until: int | None = None,
+        limited: bool = False, open_until: int | None = None, requests: int = 1,
+        cost_usd: float = 0.0,
     ) -> None:  # fmt: skip
         """A request that gave nothing goes into the ledger too: a hole is shown as a hole."""
         with self.write() as db:
             db.execute(
                 "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
                 "matched, rejected, truncated, limited, failed, requests, cost_usd) "
-                "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, 1, 0)",
-                (now, source, platform, query, int(limited), reason),
+                "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
+                (now, source, platform, query, int(limited), reason, requests, cost_usd),
             )
             db.execute(
                 "INSERT INTO health (source, platform, last_error_at, last_error, failures, "

@@ -1,0 +1,290 @@
+"""Mastodon servers: public hashtag timelines without an account; search, mentions and replies with
+one.
+
+Several servers may be named; each sees only what has reached it, and a status that two of them
+show is one post. The access token belongs to the first server. Pages go by status id, newest
+first; a server learns of remote statuses late, so the last half hour is read again in every walk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from listener.collectors import Cursor, Deletion, Options, Page, Secret
+from listener.collectors.http import GuardedSession
+from listener.collectors.mastodon_payloads import id_at, statuses_in, to_post
+from listener.collectors.packing import Grammar, candidates, search_queries
+from listener.collectors.reading import mapping
+from listener.collectors.walk import NetCollector, Walk, WalkOptions
+from listener.config import Span
+from listener.errors import AuthError, PlatformError
+from listener.mention import Post, Query
+
+if TYPE_CHECKING:
+    from mastodon import Mastodon as Client
+
+    from listener.matching import BrandTerms
+
+TOKEN = "MASTODON_ACCESS_TOKEN"  # noqa: S105 - the name of the variable, not its value
+PAGE = 40  # statuses a request: the most that servers give
+MOST_PARENTS = 20  # looked up a page, to know whom a reply answers
+
+
+class MastodonOptions(WalkOptions):
+    """What a ``mastodon`` source may say."""
+
+    servers: tuple[str, ...] = Field(
+        ("https://mastodon.social",), description="Servers to ask; the token belongs to the first."
+    )
+    hashtags: tuple[str, ...] = Field((), description="Hashtags beside those of the brands.")
+    search: bool = Field(True, description="Search for the brands (needs a token).")
+    mentions: bool = Field(True, description="Read the account's own mentions (needs a token).")
+    accounts: tuple[str, ...] = Field(
+        (), description="Accounts whose statuses are read, to see what the brand answered."
+    )
+    parents: bool = Field(True, description="Look up whom a reply answers.")
+    overlap: Span = Field(1800, description="How much of the last walk is read again.")
+
+
+class Mastodon(NetCollector):
+    """Statuses of Mastodon and of what speaks as it does."""
+
+    platform = "mastodon"
+    summary = "Hashtags on Mastodon servers; with a token also search, mentions and replies."
+    options: ClassVar[type[Options]] = MastodonOptions
+    secrets = (Secret(TOKEN, "search, own mentions, replies (Preferences, Development)", True),)
+    auth_help = (
+        "Check MASTODON_ACCESS_TOKEN; search needs read:search, mentions read:notifications, "
+        "replies write:statuses. Some servers show nothing to strangers: leave those out."
+    )
+    grammar = Grammar(max_terms=1, max_queries=8, handle=None, hashtag=None, groups=False)
+    to_post = staticmethod(to_post)
+
+    @property
+    def wants(self) -> MastodonOptions:
+        assert isinstance(self.context.options, MastodonOptions)
+        return self.context.options
+
+    @property
+    def token(self) -> str | None:
+        return self.context.secrets.get(TOKEN) or None
+
+    @classmethod
+    def plan_queries(
+        cls, brands: Sequence[BrandTerms], options: Options
+    ) -> tuple[list[Query], list[str]]:
+        """Hashtags on every server; search, mentions and accounts on the first."""
+        assert isinstance(options, MastodonOptions)
+        names = tuple(b.brand for b in brands)
+        words = tuple(n for b in brands for n in b.names)
+        queries = [Query("mentions:own", names, words)] if options.mentions else []
+        queries += [Query(f"account:{a}", names, words) for a in options.accounts]
+        found = [
+            (c.text, c.brand) for c in candidates(brands, Grammar(handle=None)) if c.weight >= 0.9
+        ]
+        tags: dict[str, tuple[str, ...]] = {
+            re.sub(r"[\W_]+", "", text).lower(): (brand,) for text, brand in found
+        }
+        tags |= {tag.lstrip("#").lower(): names for tag in options.hashtags}
+        for server in options.servers:
+            host = urlsplit(server).netloc or server
+            queries += [
+                Query(f"tag:{tag}@{host}", who, (), hashtags=(tag,))
+                for tag, who in tags.items()
+                if tag and not tag.isdigit()
+            ]
+        left: list[str] = []
+        if options.search:
+            searched, left = search_queries(brands, cls.grammar)
+            queries += searched
+        return queries, left
+
+    @cached_property
+    def session(self) -> GuardedSession:
+        return GuardedSession(self.guard, wire_only=True)
+
+    def client(self, server: str) -> Client:
+        """Mastodon.py for a server, over the guarded session; only the first one gets the token."""
+        from mastodon import Mastodon as Client
+
+        address = server if "://" in server else f"https://{server}"
+        return Client(
+            api_base_url=address,
+            access_token=self.token if server == self.wants.servers[0] else None,
+            session=self.session,
+            ratelimit_method="throw",
+            user_agent=self.context.user_agent,
+        )
+
+    def server_of(self, query: Query) -> str:
+        host = query.name.rpartition("@")[2] if query.name.startswith("tag:") else ""
+        for server in self.wants.servers:
+            if host and (urlsplit(server).netloc or server) == host:
+                return server
+        return self.wants.servers[0]
+
+    # walking --------------------------------------------------------------------------------------
+
+    def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
+        kind = query.name.partition(":")[0]
+        if kind in ("mentions", "search") and not self.token:
+            yield self.page((), cursor or {}, where=query.name, complete=True)
+            return
+        yield from self._back(query, Walk.of(cursor), self.now().timestamp())
+
+    def backfill(self, query: Query, since: Any, cursor: Cursor | None) -> Iterator[Page]:
+        """Walk back to ``since``, as far as the server remembers."""
+        walk = Walk.of(cursor)
+        walk.lower = id_at(since)
+        yield from self._guarded(self._back(query, walk, self.now().timestamp()), cursor)
+
+    def _back(self, query: Query, walk: Walk, now: float) -> Iterator[Page]:
+        """``lower``, ``newest`` and ``at`` are ids as numbers; those of notifications are
+        counters."""
+        kind, _, label = query.name.partition(":")
+        client = self.client(self.server_of(query))
+        account = self._account_id(client, label) if kind == "account" else None
+        if walk.lower is None:
+            walk.lower = self._lower(kind, walk.bound, now)
+        while True:
+            found = self._ask(client, kind, query, account, walk.at)
+            ids = [i for entry in found if (i := _id(entry)) is not None]
+            if walk.newest is None and ids:
+                walk.newest = max(ids)
+            complete = not ids or min(ids) <= walk.lower
+            walk.at = min(ids, default=walk.at)
+            statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
+            statuses = [s for s in statuses if s is not None]
+            if self.wants.parents:
+                statuses = self._with_parents(client, statuses)
+            yield self.page(
+                statuses,
+                walk.cursor(complete),
+                where=query.name,
+                asked=PAGE,
+                complete=complete,
+            )
+            if complete:
+                return
+
+    def _lower(self, kind: str, bound: int | None, now: float) -> int:
+        if kind == "mentions":  # notification ids count up by one: twenty of them are read again
+            return max(0, (bound or 0) - 20)
+        since = (now - self.wants.lookback) * 1000 if bound is None else bound / 2**16
+        return int(since - self.wants.overlap * 1000) << 16
+
+    def _ask(
+        self, client: Client, kind: str, query: Query, account: str | None, at: int | None
+    ) -> list[Any]:
+        """One page, newest first, of what is older than ``at``."""
+        before = str(at) if at is not None else None
+        if kind == "mentions":
+            body = self.through(
+                lambda: client.notifications(max_id=before, types=["mention"], limit=PAGE)
+            )
+        elif kind == "account":
+            body = self.through(lambda: client.account_statuses(account, max_id=before, limit=PAGE))
+        elif kind == "tag":
+            body = self.through(
+                lambda: client.timeline_hashtag(query.hashtags[0], max_id=before, limit=PAGE)
+            )
+        else:
+            body = self.through(
+                lambda: client.search_v2(
+                    self.query_text(query),
+                    resolve=False,
+                    result_type="statuses",
+                    max_id=before,
+                    limit=PAGE,
+                )
+            )
+            body = mapping(body).get("statuses")
+        found: list[Any] = self.expect(body, list, f"the answer to {query.name}")
+        return found
+
+    def _account_id(self, client: Client, handle: str) -> str:
+        body = self.through(lambda: client.account_lookup(handle.lstrip("@")))
+        return str(self.expect(body, dict, f"the account {handle}").get("id"))
+
+    def _with_parents(self, client: Client, statuses: list[Any]) -> list[Any]:
+        """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only."""
+        uris = {s["id"]: s.get("uri") for s in statuses if isinstance(s, dict) and "id" in s}
+        out, looked_up = [], 0
+        for status in statuses:
+            parent = mapping(status).get("in_reply_to_id")
+            if not isinstance(parent, str):
+                out.append(status)
+                continue
+            if parent not in uris and looked_up < MOST_PARENTS:
+                looked_up += 1
+                body = self.through(partial(client.status, parent))
+                uris[parent] = mapping(body).get("uri")
+            out.append({**status, "in_reply_to_uri": uris.get(parent)})
+        return out
+
+    # threads, answers, deletions ------------------------------------------------------------------
+
+    def thread(self, post: Post) -> Page | None:
+        """The statuses above and below, as far as the first server knows them."""
+        local = self._local_id(post.native_id, post)
+        if local is None:
+            return None
+        client = self.client(self.wants.servers[0])
+        body = self.through(lambda: client.status_context(local))
+        found = [*statuses_in(body), dict(post.raw)] if body else [dict(post.raw)]
+        found = self._with_parents(client, found)
+        return self.page(found, {}, where="context", complete=True, threads_read=True)
+
+    def recheck(
+        self, native_ids: Sequence[str], placed: Collection[str] = ()
+    ) -> Sequence[Deletion]:
+        """Statuses of the first server that it no longer has. Others are not asked for: a post must
+        not decide to which host a request goes."""
+        client = self.client(self.wants.servers[0])
+        gone = []
+        for uri in native_ids:
+            local = self._local_id(uri)
+            if local is None:
+                continue
+            self.through(partial(client.status, local))
+            if self.guard.status in (404, 410):
+                gone.append(Deletion(uri))
+        return gone
+
+    def reply(self, post: Post, text: str) -> str:
+        """Answer publicly, with the author's handle in front as the platform expects; its uri."""
+        local = str(post.raw.get("id") or "")
+        if not self.token:
+            raise AuthError(f"mastodon: to reply, set {TOKEN} (permission write:statuses)")
+        if not local:
+            raise PlatformError(
+                "mastodon: this post was not read from the server that would answer"
+            )
+        handle = mapping(post.raw.get("account")).get("acct")
+        whole = text if not handle or f"@{handle}" in text else f"@{handle} {text}"
+        visibility = post.raw.get("visibility") or "public"
+        client = self.client(self.wants.servers[0])
+        body = self.through(
+            lambda: client.status_post(whole, in_reply_to_id=local, visibility=visibility)
+        )
+        if not isinstance(body, dict) or not body.get("uri"):
+            raise PlatformError(f"mastodon did not take the reply (status {self.guard.status})")
+        return str(body["uri"])
+
+    def _local_id(self, uri: str, post: Post | None = None) -> str | None:
+        """The id on the first server: from the payload, or from a uri of that server itself."""
+        host = urlsplit(self.wants.servers[0]).netloc or self.wants.servers[0]
+        if urlsplit(uri).netloc == host and (found := re.search(r"/(\d+)$", uri)):
+            return found.group(1)
+        return str(post.raw["id"]) if post is not None and post.raw.get("id") else None
+
+
+def _id(entry: Any) -> int | None:
+    value = mapping(entry).get("id")
+    return int(value) if isinstance(value, str) and value.isdecimal() else None

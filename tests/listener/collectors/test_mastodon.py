@@ -1,0 +1,173 @@
+"""Mastodon against servers that answer, limit and fail as Mastodon's do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fake import SimClock, serving
+from fake_mastodon import FakeMastodon
+from harness import collector, pipeline, stored, tick, walk
+
+from listener.collectors.mastodon import Mastodon, MastodonOptions
+from listener.errors import AuthError
+from listener.matching import BrandTerms
+from listener.mention import Query
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+TOKEN = {"MASTODON_ACCESS_TOKEN": "mastodon-secret"}
+TAG = Query("tag:acme", ("Acme",), (), hashtags=("acme",))
+
+
+@pytest.mark.slow
+def test_ten_thousand_statuses_over_days_with_faults_and_late_arrivals(tmp_path: Path) -> None:
+    """Remote statuses reach the server up to 20 minutes late, under ids of when they were made."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock, fault_rate=0.1)
+    server.hang = 0.4
+    every = 4 * 86_400 / 10_000
+    for n in range(10_000):
+        server.add(
+            clock.now + 60 + n * every,
+            f"kettle {n} of Acme #acme",
+            late=1200 * (n % 5 == 0),
+            serial=n,
+        )
+    with serving(server) as url:
+        source = {
+            "platform": "mastodon", "servers": [url], "timeout": 0.2, "search": False,
+            "mentions": False, "budget": {"requests_per_day": 2000},
+        }  # fmt: skip
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 7200, 4 * 12 + 8)
+            found = stored(line, "native_id", "text")
+    assert found == {
+        (s["uri"], s["content"].removeprefix("<p>").removesuffix("</p>"))
+        for s in server.statuses.values()
+    }
+    assert sum(server.faults.values()) >= 20
+    assert server.over_limit == 0
+
+
+def test_two_servers_that_show_one_status_make_one_post(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    one, two = FakeMastodon(clock), FakeMastodon(clock)
+    number = one.add(clock.now - 60, "Acme #acme")
+    copy = two.add(clock.now - 30, "Acme #acme")
+    two.statuses[copy]["uri"] = one.statuses[number]["uri"]
+    with serving(one) as a, serving(two) as b:
+        source = {"platform": "mastodon", "servers": [a, b], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 60, 1)
+            assert stored(line, "native_id") == {(one.statuses[number]["uri"],)}
+
+
+def test_queries_are_hashtags_for_strangers_and_more_with_a_token() -> None:
+    brand = BrandTerms("Acme", ("Acme Tea",), hashtags=("AcmeTea", "kettle"), auto=False)
+    servers = ("https://a.example", "https://b.example")
+    queries, _ = Mastodon.plan_queries([brand], MastodonOptions(servers=servers))
+    assert [q.name for q in queries] == [
+        "mentions:own",
+        "tag:acmetea@a.example",
+        "tag:kettle@a.example",
+        "tag:acmetea@b.example",
+        "tag:kettle@b.example",
+        "search:acme tea",
+    ]
+    assert Mastodon.query_text(queries[-1]) == '"Acme Tea"'
+
+
+def test_without_a_token_search_and_mentions_ask_for_nothing() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    with serving(server) as url:
+        one = collector("mastodon", clock, servers=[url])
+        for name in ("search:acme", "mentions:own"):
+            posts, last = walk(one, Query(name, ("Acme",), ("Acme",)))
+            assert not posts
+            assert last.complete
+    assert server.requests == []
+
+
+def test_mentions_are_read_back_to_the_last_one() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(1, 101):
+        status = server.statuses[server.add(clock.now - n, f"@acme {n}", serial=n)]
+        server.notices[n] = {"id": str(n), "type": "mention", "status": status}
+    server.notices[101] = {"id": "101", "type": "mention", "status": None}
+    with serving(server) as url:
+        one = collector("mastodon", clock, TOKEN, servers=[url])
+        query = Query("mentions:own", ("Acme",), ("Acme",))
+        posts, last = walk(one, query)
+        assert len(posts) == 100
+        assert last.cursor == {"bound": 101}
+        before = len(server.requests)
+        walk(one, query, last.cursor)
+        assert len(server.requests) == before + 1
+
+
+def test_a_reply_names_its_parent_by_the_name_that_all_servers_share() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    parent = server.add(clock.now - 9_000, "my kettle of Acme")
+    server.add(clock.now - 60, "same here #acme", in_reply_to_id=str(parent))
+    with serving(server) as url:
+        (post,), _ = walk(collector("mastodon", clock, servers=[url]), TAG)
+    assert post.reply_to == server.statuses[parent]["uri"]
+
+
+def test_a_reply_is_posted_with_the_handle_and_the_thread_shows_it() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    server.add(clock.now - 60, "broken #acme")
+    with serving(server) as url:
+        (post,), _ = walk(collector("mastodon", clock, servers=[url]), TAG)
+        with pytest.raises(AuthError, match="write:statuses"):
+            collector("mastodon", clock, servers=[url]).reply(post, "sorry")
+        one = collector("mastodon", clock, TOKEN, servers=[url])
+        uri = one.reply(post, "We are sorry")
+        page = one.thread(post)
+    assert page is not None
+    texts = {p.native_id: p.text for p in page.posts}
+    assert texts[uri] == "@jo@remote.example We are sorry"
+    assert {p.reply_to for p in page.posts if p.native_id == uri} == {post.native_id}
+
+
+def test_only_our_own_server_is_asked_whether_a_status_is_gone() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    with serving(server) as url:
+        server.host = url
+        kept, gone = server.add(clock.now - 1, "a"), server.add(clock.now - 2, "b")
+        uris = [server.statuses[n]["uri"] for n in (kept, gone)]
+        del server.statuses[gone]
+        one = collector("mastodon", clock, servers=[url])
+        elsewhere = "http://127.0.0.1:1/users/x/statuses/5"
+        assert [d.native_id for d in one.recheck([*uris, elsewhere])] == [uris[1]]
+    assert len(server.requests) == 2
+
+
+def test_a_wrong_token_is_named_with_its_permissions() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    with serving(server) as url:
+        one = collector("mastodon", clock, {"MASTODON_ACCESS_TOKEN": "wrong-one"}, servers=[url])
+        with pytest.raises(AuthError, match=r"MASTODON_ACCESS_TOKEN.*read:search") as refused:
+            list(one.fetch(TAG, None))
+    assert "wrong-one" not in str(refused.value)
+
+
+def test_backfill_goes_back_to_the_date() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(100):
+        server.add(clock.now - n * 3600, f"#acme {n}")
+    with serving(server) as url:
+        one = collector("mastodon", clock, servers=[url])
+        since = clock() - timedelta(hours=50)
+        pages = list(one.backfill(TAG, since, None))
+    times = {p.created_at for page in pages for p in page.posts}
+    assert since in times
+    assert pages[-1].complete
