@@ -38,6 +38,13 @@ _LINK = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPACED = re.compile(r"(?<!\w)(?:\w ){3,}\w(?!\w)")
 _DOTTED = re.compile(r"(?<=[A-Za-z]{2})\.(?=[A-Za-z]{2})|(?<=[a-z]{3})\.\s+(?=[A-Z])")
+# Names of people, firms and stories that hold a place's name.
+_NAMESAKES = re.compile(
+    r"carmen san ?diego|paris hilton|american airlines|virgin america|us air(?:ways)?\b"
+    r"|united states of europe|jack london|london bridge is|kentucky fried|indiana jones"
+    r"|(?:new york|la|l\.a\.|washington) times|miami vice|hannah montana|texas hold ?'?em",
+    re.IGNORECASE,
+)
 _HASHTAG = re.compile(r"#(\w+)")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _TAGS = re.compile("\U0001f3f4([\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6})\U000e007f")
@@ -116,7 +123,7 @@ def take_apart(text: str) -> Taken:
     spot = None
     if "." in text or "°" in text:
         spot = coordinates_in(text)
-    text = _DOTTED.sub(",", _LINK.sub("|", text))
+    text = _DOTTED.sub(",", _NAMESAKES.sub("|", _LINK.sub("|", text)))
     if "#" in text:
         text = _HASHTAG.sub(_hashtag, text)
     if not text.isascii():
