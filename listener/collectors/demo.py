@@ -57,9 +57,12 @@ class Demo(Collector):
         until = int(cursor["until"]) if cursor else start - DAYS * 86_400
         options = self._options
         world = world_of(options.seed, start, options.speed)
+        before = until
         while until < now:
             since, until = until, min(until + PAGE_SECONDS, now)
-            posts = [self.to_post(p) for p in world.payloads(since, until, now)]
+            posts = [self.to_post(e.payload(now)) for e in world.events(since, until)]
+            if until >= now and cursor:
+                posts += [self.to_post(p) for p in world.grown(before, now)]
             yield Page(
                 posts=posts,
                 cursor={"start": start, "until": until},

@@ -23,7 +23,7 @@ from listener.mention import moment
 DAYS = 14
 SLICE = 600
 LONGEST_DELAY = 86_400
-BASE_PER_MINUTE = 0.19  # originals of all markets; replies, reposts and copies come on top
+BASE_PER_MINUTE = 0.18  # originals of all markets; replies, reposts and copies come on top
 # How busy an hour of local time is (mean about 1), and a weekday (Monday first).
 HOURS = (
     0.35, 0.2, 0.13, 0.1, 0.1, 0.18, 0.4, 0.75, 1.0, 1.1, 1.15, 1.35,
@@ -75,7 +75,7 @@ class Crisis:
         """Posts a minute when the crisis is ``age`` seconds old."""
         if age < 0:
             return 0.0
-        grown = 1 / (1 + math.exp(-7 * (age / self.rise - 0.6)))
+        grown = 1 / (1 + math.exp(-7 * (age / self.rise - 0.72)))
         over = max(0.0, age - self.rise - self.hold)
         faded = math.exp(-over / self.fade)
         return self.peak * grown * faded if faded > 0.01 else 0.0
@@ -179,8 +179,8 @@ class World:
         """The one that ended nine days ago, the one under way, then another every 26 hours."""
         nine_days_ago = (self.start - 9 * 86_400) // 86_400 * 86_400
         found = [
-            Crisis("double charges", "DE", nine_days_ago + 6 * 3600, 10_800, 14_400, 5_400, 0.9),
-            Crisis("outage", "BR", self.start - 11_100, 14_000, 5_400, 3_600, 18.0),
+            Crisis("double charges", "DE", nine_days_ago + 6 * 3600, 10_800, 14_400, 5_400, 1.0),
+            Crisis("outage", "BR", self.start - 11_100, 14_000, 5_400, 3_600, 27.0),
         ]
         later, countries = self.start + 26 * 3600, ("MX", "GB", "ID", "FR", "TR", "BR")
         while later <= until:
@@ -189,17 +189,14 @@ class World:
             later += 26 * 3600
         return tuple(found)
 
-    def payloads(self, since: int, until: int, seen: int) -> Iterator[dict[str, Any]]:
-        """Posts of (since, until] as seen at ``seen``; and earlier ones whose engagement has grown."""
-        for event in self.events(since, until):
-            yield event.payload(seen)
-        if until >= seen:
-            first = max(since - CHECKPOINTS[-1], self.start - DAYS * 86_400)
-            for event in self.events(first, since):
-                if event.final_likes >= 15 and any(
-                    since < event.created + age <= until for age in CHECKPOINTS
-                ):
-                    yield event.payload(seen)
+    def grown(self, since: int, now: int) -> Iterator[dict[str, Any]]:
+        """Posts seen at ``since`` or before that many have liked, as they stand at ``now``."""
+        first = max(since - CHECKPOINTS[-1], self.start - DAYS * 86_400)
+        for event in self.events(first, since):
+            if event.final_likes >= 15 and any(
+                since < event.created + age <= now for age in CHECKPOINTS
+            ):
+                yield event.payload(now)
 
     def events(self, since: int, until: int) -> list[Event]:
         """Everything posted in (since, until], oldest first."""
@@ -218,30 +215,33 @@ class World:
                 self._made.clear()
             made: list[Event] = []
             crises = self.crises_until((slot + 1) * SLICE)
+            counts = Random(f"{self.seed}:{self.start}:{slot}")
             for code in self.markets:
-                made.extend(self._market_slice(slot, code, crises))
+                made.extend(self._market_slice(slot, code, crises, counts))
             self._made[slot] = made
         return self._made[slot]
 
-    def _market_slice(self, slot: int, code: str, crises: tuple[Crisis, ...]) -> Iterator[Event]:
-        rng = Random(f"{self.seed}:{self.start}:{slot}:{code}")
+    def _market_slice(
+        self, slot: int, code: str, crises: tuple[Crisis, ...], counts: Random
+    ) -> Iterator[Event]:
+        """How many posts comes from the slice's generator; each post has one of its own."""
         middle = slot * SLICE + SLICE // 2
         market = self.markets[code]
         local = datetime.fromtimestamp(middle, self._zones[code][0])
         usual = HOURS[local.hour] * WEEKDAYS[local.weekday()]
         share = market["weight"] / self._weights
         number = 0
-        for _ in range(poisson(rng, BASE_PER_MINUTE * SLICE / 60 * share * usual)):
+        for _ in range(poisson(counts, BASE_PER_MINUTE * SLICE / 60 * share * usual)):
             number += 1
-            yield from self._post(rng, slot, code, number, None)
+            yield from self._post(slot, code, number, None)
         for crisis in crises:
             if crisis.country != code:
                 continue
-            rate = crisis.rate(self._age(crisis, middle)) * (0.4 + 0.6 * min(1.3, usual))
-            fading = self._age(crisis, middle) > crisis.rise + crisis.hold
-            for _ in range(poisson(rng, rate * SLICE / 60)):
+            age = self._age(crisis, middle)
+            rate = crisis.rate(age) * (0.7 + 0.3 * min(1.3, usual))
+            for _ in range(poisson(counts, rate * SLICE / 60)):
                 number += 1
-                yield from self._post(rng, slot, code, number, crisis, fading)
+                yield from self._post(slot, code, number, crisis, age > crisis.rise + crisis.hold)
 
     def _age(self, crisis: Crisis, now: int) -> float:
         """How old a crisis is on its own clock, which ``speed`` hastens once the demo is live."""
@@ -250,15 +250,10 @@ class World:
         return self.start - crisis.start + (now - self.start) * self.speed
 
     def _post(
-        self,
-        rng: Random,
-        slot: int,
-        code: str,
-        number: int,
-        crisis: Crisis | None,
-        fading: bool = False,
+        self, slot: int, code: str, number: int, crisis: Crisis | None, fading: bool = False
     ) -> Iterator[Event]:
         """A post, and what it sets off."""
+        rng = Random(f"{self.seed}:{self.start}:{slot}:{code}:{number}")
         market = self.markets[code]
         language = choose(rng, market["languages"])
         kind = "crisis" if crisis else choose(rng, KINDS)
