@@ -1,0 +1,306 @@
+"""The stages composed: what posts become, what a failing part leaves standing, a clean stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from listener.cli import cli
+from listener.collectors import Collector, Cursor, Page
+from listener.collectors.files import FilesOptions
+from listener.config import Config, parse_config
+from listener.errors import LimitError, PlatformError
+from listener.mention import Author, Post, Query, epoch
+from listener.pipeline import Pipeline
+from listener.store import Filter, Store
+
+NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
+CONFIG = """
+brands:
+  - {name: Acme, handles: {x: [acmehelp]}, phrases: {"war zone": neutral}, competitors: [Globex]}
+sources:
+  - {platform: files, name: one, path: a.csv}
+  - {platform: files, name: two, path: b.csv}
+"""
+
+
+class KeywordJudge:
+    """Negative where a text says "late", positive where it says "great": stands in for the model."""
+
+    version = "keyword-1"
+
+    def judge(self, items: Sequence[Any], *, threshold: float | None = None) -> list[Any]:
+        def one(item: Any) -> Any:
+            rule = next((r for r in item.rules if r.phrase in item.text.lower()), None)
+            label = (
+                rule.label if rule
+                else "negative" if "late" in item.text
+                else "positive" if "great" in item.text else "neutral"
+            )  # fmt: skip
+            p = {"negative": 0.1, "neutral": 0.1, "positive": 0.1, label: 0.8}
+            return SimpleNamespace(
+                label=label, **p, confidence=0.8, language="en", intent=None,
+                rule=rule.phrase if rule else None,
+            )  # fmt: skip
+
+        return [one(item) for item in items]
+
+
+def judge() -> Any:
+    return KeywordJudge()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "t.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def config() -> Config:
+    return parse_config(CONFIG)
+
+
+@pytest.fixture
+def pipeline(store: Store, config: Config) -> Pipeline:
+    return Pipeline(store, config, clock=lambda: NOW, load_judge=judge)
+
+
+def post(n: int, text: str, handle: str = "ana", **more: Any) -> Post:
+    fields: dict[str, Any] = {
+        "created_at": NOW - timedelta(hours=5) + timedelta(minutes=n),
+        "author": Author(id=handle, handle=handle, location="Lyon, France"),
+        **more,
+    }
+    return Post("x", str(n), text, **fields)
+
+
+def keep(pipeline: Pipeline, *posts: Post) -> None:
+    pipeline.keep(Page(posts, {}, threads_read=True), source="one", platform="x", query="all")
+
+
+def test_one_mention_lives_its_whole_life(pipeline: Pipeline, store: Store) -> None:
+    keep(
+        pipeline,
+        post(1, "acme is late again"),
+        post(2, "globex is great"),
+        post(3, "nothing to see"),
+        post(4, "sorry, we look into it", handle="AcmeHelp", reply_to="1"),
+    )
+    tick = pipeline.tick(only=("place", "flag", "judge", "group", "count", "spike"))
+    assert tick.failed == {}
+    rows = {r["key"]: r for r in store.mentions(Filter())}
+    assert {k: (r["brand"], r["label"], r["country"]) for k, r in rows.items()} == {
+        "x:1": ("Acme", "negative", "FR"), "x:2": ("Globex", "positive", "FR"),
+    }  # fmt: skip
+    assert rows["x:1"]["thread_state"] == "answered"
+    assert rows["x:1"]["answered_at"] - rows["x:1"]["created_at"] == 180
+    assert rows["x:2"]["thread_state"] is None, "nobody here answers for a competitor"
+    assert store.counts_by(["brand", "label"], Filter()) == [
+        {"brand": "Acme", "label": "negative", "posts": 1, "copies": 0},
+        {"brand": "Globex", "label": "positive", "posts": 1, "copies": 0},
+    ]
+
+
+def test_the_brands_own_post_is_no_mention(pipeline: Pipeline, store: Store) -> None:
+    keep(pipeline, post(1, "Acme is hiring", handle="acmehelp"))
+    assert store.mentions(Filter()) == []
+    assert store.value("SELECT from_brand FROM posts") == "Acme"
+
+
+def test_a_phrase_rule_overrides_and_says_so(pipeline: Pipeline, store: Store) -> None:
+    keep(pipeline, post(1, "acme in the war zone, late as ever"))
+    pipeline.tick(only=("judge",))
+    row = store.mentions(Filter())[0]
+    assert (row["label"], row["override"]) == ("neutral", "rule: war zone")
+
+
+def test_copies_are_counted_beside_unique_posts(pipeline: Pipeline, store: Store) -> None:
+    spam = "acme giveaway: follow this account and win one of ten thousand phones, only today"
+    keep(pipeline, *(post(n, f"{spam} {n}", handle=f"bot{n}") for n in range(5)))
+    pipeline.tick(only=("group", "count"))
+    assert store.counts_by([], Filter()) == [{"posts": 5, "copies": 4}]
+
+
+def test_a_failing_stage_is_noted_and_the_others_go_on(pipeline: Pipeline, store: Store) -> None:
+    def broken() -> Any:
+        raise RuntimeError("no model here")
+
+    pipeline._load_judge = broken
+    keep(pipeline, post(1, "acme is late"))
+    tick = pipeline.tick(only=("place", "judge", "count"))
+    assert tick.failed == {"judge": "RuntimeError: no model here"}
+    assert tick.done["place"] == 1
+    assert store.counts_by(["country"], Filter())[0]["country"] == "FR"
+    assert "no model here" in store.status(epoch(NOW))["stages"]["judge"]["last_error"]
+    pipeline._load_judge = judge
+    assert pipeline.tick(only=("judge",)).done == {"judge": 1}
+
+
+class Flaky(Collector):
+    """One page, then a failure; from the second call on, the rest."""
+
+    platform = "flaky"
+    options = FilesOptions
+    everything = True
+
+    def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
+        if cursor is None:
+            yield Page([post(1, "acme one")], {"at": 1})
+            raise PlatformError("HTTP 503 from the platform")
+        if cursor == {"at": 1}:
+            yield Page([post(2, "acme two")], {"at": 2})
+            raise LimitError("HTTP 429", resets_at=NOW.timestamp() + 600)
+        yield Page([post(3, "acme three")], {"at": 3}, complete=True)
+
+    @staticmethod
+    def to_post(payload: Mapping[str, Any]) -> Post:
+        return post(int(payload["n"]), "x")
+
+
+def test_a_failing_platform_keeps_what_it_gave_and_waits(
+    pipeline: Pipeline, store: Store, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.collectors.load", lambda name: Flaky)
+    source = config.sources[0]
+    pipeline.collect(source)
+    assert store.cursor("one", "all") == {"at": 1}
+    assert store.coverage()[0]["failed"] == "HTTP 503 from the platform"
+    pipeline.collect(source)  # still backing off: not asked
+    assert store.value("SELECT COUNT(*) FROM posts") == 1
+    later = NOW + timedelta(hours=2)
+    pipeline.clock = lambda: later
+    pipeline.collect(source)
+    held = store.value("SELECT open_until FROM health WHERE source = 'one'")
+    assert store.cursor("one", "all") == {"at": 2}
+    assert held >= epoch(NOW) + 600
+    pipeline.clock = lambda: later + timedelta(hours=2)
+    assert pipeline.collect(source).stored == 1
+    assert [r["key"] for r in store.rows("SELECT key FROM posts ORDER BY key")] == [
+        "x:1", "x:2", "x:3",
+    ]  # fmt: skip
+
+
+def test_one_broken_source_stops_no_other(pipeline: Pipeline, tmp_path: Path) -> None:
+    saved, failed = pipeline.collect_all()  # neither file exists
+    assert set(failed) == {"one", "two"}
+    assert saved.stored == 0
+
+
+def test_a_surge_of_complaints_becomes_a_spike_with_its_posts(
+    pipeline: Pipeline, store: Store
+) -> None:
+    quiet = [
+        post(n, f"acme is {'late' if n % 4 == 0 else 'fine'} today, number {n}", handle=f"u{n}",
+             created_at=NOW - timedelta(days=14) + timedelta(minutes=30 * n))
+        for n in range(660)
+    ]  # fmt: skip
+    surge = [
+        post(10_000 + n, f"acme is late and nobody says why, {n}", handle=f"v{n}",
+             created_at=NOW - timedelta(minutes=100 - n))
+        for n in range(90)
+    ]  # fmt: skip
+    keep(pipeline, *quiet, *surge)
+    assert pipeline.tick(only=("place", "judge", "count", "spike")).failed == {}
+    found = {(s["region"], s["kind"]): s for s in store.spikes(open_only=True)}
+    spike = found["*", "negative"]
+    assert spike["start"] in range(epoch(NOW) - 3 * 3600, epoch(NOW) + 1)
+    assert spike["observed"] > 5 * spike["expected"]
+    behind = set(store.spike_keys(spike["id"]))
+    assert behind
+    assert behind <= {r["key"] for r in store.mentions(Filter(labels=("negative",)), limit=999)}
+    assert ("FR", "negative") in found
+    before = len(store.spikes())
+    store.set_meta("spiked_at", "")
+    pipeline.tick(only=("spike",))
+    assert len(store.spikes()) == before, "the same spike found again is the same spike"
+
+
+# commands -----------------------------------------------------------------------------------------
+
+
+def invoke(tmp_path: Path, *arguments: str) -> Any:
+    base = ["--db", str(tmp_path / "t.db"), "--config", str(tmp_path / "k.yaml")]
+    return CliRunner().invoke(cli, [*base, *arguments])
+
+
+def test_init_writes_what_check_accepts(tmp_path: Path) -> None:
+    done = invoke(tmp_path, "init", "--brand", "Nor'wind: Air", "--handle", "x:@norwind")
+    assert done.exit_code == 0, done.output
+    checked = invoke(tmp_path, "check", "--json")
+    found = json.loads(checked.stdout)
+    assert found["brands"][0]["brand"] == "Nor'wind: Air"
+    assert {s["source"] for s in found["sources"]} >= {"hackernews", "rss"}
+    assert all(s["ready"] for s in found["sources"]), "the first file needs no account"
+
+
+def test_init_never_writes_over_a_file_unasked(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text("mine")
+    assert invoke(tmp_path, "init").exit_code != 0
+    assert (tmp_path / "k.yaml").read_text() == "mine"
+
+
+def test_bad_rows_are_counted_explained_and_written_aside(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text("brands: [{name: Acme}]")
+    file = tmp_path / "posts.csv"
+    file.write_text(
+        "id,text,created_at\n1,acme is slow,2026-03-01 10:00:00\n"
+        "2,acme again,no time at all\n3,acme a third time,2026-03-01 11:00:00\n"
+    )
+    done = invoke(tmp_path, "import", str(file), "--no-judge", "--json")
+    assert json.loads(done.stdout) == {
+        "read": 3, "stored": 2, "updated": 0, "matched": 2, "rejected": 1,
+    }  # fmt: skip
+    aside = [
+        json.loads(line)
+        for line in (tmp_path / "posts.csv.rejected.jsonl").read_text().splitlines()
+    ]
+    assert aside[0]["where"] == "row 2"
+    assert "no time at all" in aside[0]["why"]
+
+
+def test_status_needs_a_database_and_says_so(tmp_path: Path) -> None:
+    done = invoke(tmp_path, "status")
+    assert done.exit_code != 0
+    assert "groundswell import" in str(done.exception)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_stops_cleanly_on_a_signal_and_a_second_one_is_refused(
+    tmp_path: Path, number: int
+) -> None:
+    (tmp_path / "posts.csv").write_text("id,text,created_at\n1,nobody named,2026-03-01 10:00:00\n")
+    (tmp_path / "k.yaml").write_text(
+        "brands: [{name: Acme}]\n"
+        f"sources: [{{platform: files, path: {tmp_path / 'posts.csv'}, every: 1s}}]\n"
+    )
+    command = [sys.executable, "-m", "listener.cli", "--db", str(tmp_path / "t.db"),
+               "--config", str(tmp_path / "k.yaml"), "run"]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        said = running.stderr.readline()
+        assert f"process {running.pid} listens" in said
+        for line in running.stderr:
+            said += line
+            if "1 new" in line:
+                break
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert refused.returncode == 3
+        assert str(running.pid) in refused.stderr
+        os.kill(running.pid, number)
+        said += running.stderr.read()
+        assert running.wait(timeout=30) == 0
+    assert "Traceback" not in said
+    with Store(tmp_path / "t.db") as store:
+        assert store.status(0)["counts"]["posts"] == 1
