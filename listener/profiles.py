@@ -136,7 +136,13 @@ def locate_profile(text: str) -> Place:
     best = _choose(bests, taken.parts)
     if best is None:
         return UNKNOWN_PLACE
-    return Place(best.reading.country, best.reading.region, "profile", _confidence(best, bests))
+    country, region = best.reading.country, best.reading.region
+    if region is None:  # "Rocky Mountains, Colorado": another part may know the region
+        named_too = [
+            b.reading.region for b in bests if b and _solid(b) and b.reading.country == country
+        ]
+        region = next((name for name in named_too if name), None)
+    return Place(country, region, "profile", _confidence(best, bests))
 
 
 def locate_point(lat: float, lon: float) -> Place:

@@ -91,6 +91,10 @@ def _aliases() -> dict[str, tuple[tuple[str, Reading], ...]]:
         reading = Reading(country, region or None, score, kind)
         for name in names.split(";"):
             found.setdefault(fold(name), []).append((use, reading))
+    for code in gazetteer().countries:  # "Casablanca, MA": any country's own code, as a container
+        known = found.setdefault(code.lower(), [])
+        if not any(r.country == code for _, r in known):
+            known.append(("code", Reading(code, None, 1.0, "code")))
     return {name: tuple(readings) for name, readings in found.items()}
 
 
@@ -111,8 +115,19 @@ def _reading(hit: Hit) -> Reading:
 @lru_cache(maxsize=32_768)
 def named(folded: str) -> tuple[Reading, ...]:
     """Every reading of a name in any writing, best first: aliases for any use, then the gazetteer."""
-    readings = [r for use, r in _aliases().get(folded, ()) if use == "any"]
-    readings += [_reading(hit) for hit in gazetteer().find(folded)]
+    found = [_reading(hit) for hit in gazetteer().find(folded)]
+    readings = []
+    for use, alias in _aliases().get(folded, ()):
+        if use != "any":
+            continue
+        if alias.region is None and not any(r.kind == "country" for r in found):
+            # Our list names only the country of a city whose region the gazetteer knows.
+            cities = [r for r in found if r.country == alias.country and r.score > 4.5]
+            if cities:
+                region = max(cities, key=lambda r: r.score).region
+                alias = alias._replace(region=region, kind="alias")
+        readings.append(alias)
+    readings += found
     return tuple(sorted(readings, key=lambda r: -r.score))
 
 
@@ -130,7 +145,7 @@ def coded(text: str, folded: str, comma: bool) -> list[Reading]:
         if use == "upper":
             reading, local = reading._replace(score=6.5, kind="alias"), True
         if comma:
-            sure = folded not in SMALL_WORDS or (local and not text.islower())
+            sure = text.isupper() or (local and (folded not in SMALL_WORDS or not text.islower()))
         elif text.isupper():
             sure = local and text not in LARGE_WORDS
         else:
@@ -331,7 +346,7 @@ def _unspaced(part: Part) -> list[Reading]:
 def readings_of(part: Part) -> list[Reading]:
     """Every reading of a part: as a whole name, as name and container, then looser ways."""
     readings = _whole(part)
-    if any(r.score > 1 for r in readings):
+    if any(r.score > 1 for r in readings) or fold(part.text) in nowhere():
         return readings
     if " " in part.text:
         readings += _tailed(part)
