@@ -234,7 +234,7 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
                 break
     if "text" not in found:
         found.update(_longest(columns, samples, taken))
-    _settle_author(found, samples)
+    _settle_author(found, plains, samples)
     _join_time(found, columns, plains, samples)
     _join_title(found, plains)
     return found
@@ -256,14 +256,24 @@ def _longest(
     return {"text": best} if best else {}
 
 
-def _settle_author(found: dict[str, str], samples: Mapping[str, Sequence[str]]) -> None:
+def _settle_author(
+    found: dict[str, str], plains: Mapping[str, str], samples: Mapping[str, Sequence[str]]
+) -> None:
     """A bare ``name`` or ``author`` whose values are all handles is the handle."""
-    column = found.get("author_name")
-    if column is None or "author_handle" in found:
+    if "author_handle" in found:
         return
-    values = [v.strip() for v in samples.get(column, ()) if v.strip()]
-    if values and all(re.fullmatch(r"@?[\w.\-]{1,40}(@[\w.\-]+)?", v) for v in values):
-        found["author_handle"] = found.pop("author_name")
+    for column, head in plains.items():
+        values = [v.strip() for v in samples.get(column, ()) if v.strip()]
+        if (
+            head in ("author", "name", "user", "user_name", "from", "sender", "profile")
+            and (column == found.get("author_name") or column not in found.values())
+            and values
+            and all(re.fullmatch(r"@?[\w.\-]{1,40}(@[\w.\-]+)?", v) for v in values)
+        ):
+            found["author_handle"] = column
+            if found.get("author_name") == column:
+                del found["author_name"]
+            return
 
 
 def _join_time(

@@ -131,7 +131,7 @@ class Plan:
         """A function from one row to its cells in the order of ``columns.FIELDS``."""
         if self.dialect.format == "csv":
             return _csv_cutter(self.columns, self.mapping)
-        return _json_cutter(self.mapping)
+        return _json_cutter(self.columns, self.mapping)
 
 
 def _csv_cutter(
@@ -141,7 +141,7 @@ def _csv_cutter(
     width = len(columns)
     position = {name: index for index, name in enumerate(columns)}
     indexes: list[int] = []
-    joins: list[tuple[int, ...]] = []
+    joins: list[tuple[str, tuple[int, ...]]] = []
     for name in c.FIELDS:
         column = mapping.get(name)
         if column is None:
@@ -149,7 +149,7 @@ def _csv_cutter(
         elif column in position:
             indexes.append(position[column])
         else:
-            joins.append(tuple(position[part] for part in column.split("+")))
+            joins.append((_joiner(name), tuple(position[part] for part in column.split("+"))))
             indexes.append(width + len(joins))
     pick = itemgetter(*indexes)
 
@@ -158,18 +158,25 @@ def _csv_cutter(
             row += [""] * (width - len(row))
         cells = [*row[:width], ""]
         if joins:
-            cells.extend([" ".join([row[i] for i in join if row[i]]) for join in joins])
+            cells += [joiner.join([row[i] for i in join if row[i]]) for joiner, join in joins]
         found: tuple[str, ...] = pick(cells)
         return found
 
     return cut
 
 
-def _json_cutter(mapping: Mapping[str, str]) -> Callable[[dict[str, Any]], tuple[str, ...]]:
+def _json_cutter(
+    columns: Sequence[str], mapping: Mapping[str, str]
+) -> Callable[[dict[str, Any]], tuple[str, ...]]:
     paths = [
-        tuple(_path(part) for part in mapping[name].split("+")) if name in mapping else ()
+        ()
+        if name not in mapping
+        else (_path(mapping[name]),)
+        if mapping[name] in columns
+        else tuple(_path(part) for part in mapping[name].split("+"))
         for name in c.FIELDS
     ]
+    joiners = [_joiner(name) for name in c.FIELDS]
 
     def cut(row: dict[str, Any]) -> tuple[str, ...]:
         return tuple(
@@ -178,12 +185,17 @@ def _json_cutter(mapping: Mapping[str, str]) -> Callable[[dict[str, Any]], tuple
                 if not parts
                 else cell(_get(row, parts[0]))
                 if len(parts) == 1
-                else "\n".join(filter(None, (cell(_get(row, p)) for p in parts)))
-                for parts in paths
+                else joiner.join(filter(None, (cell(_get(row, p)) for p in parts)))
+                for parts, joiner in zip(paths, joiners, strict=True)
             ]
         )
 
     return cut
+
+
+def _joiner(name: str) -> str:
+    """What stands between two columns that are read as one: a title goes above its text."""
+    return "\n" if name == "text" else " "
 
 
 def _path(column: str) -> tuple[str, ...]:
@@ -298,6 +310,12 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     sampled = [cut(row) for row in first]
     created = [cells[position["created"]] for cells in sampled]
     kind, _ = majority(created)
+    if kind is None and any(v.strip() for v in created):
+        raise InputError(
+            f"{path}: column {mapping['created']!r} holds no times we can read, such as "
+            f"{next(v for v in created if v.strip())[:40]!r}. The columns are: {', '.join(columns)}. "
+            "Say which it is with --map created=COLUMN"
+        )
     scan = _scan(path, dialect, cut, kind == "numeric")
     order, doubt = scan.votes.verdict()
     notes = list(_dialect_notes(dialect))

@@ -454,6 +454,24 @@ def test_map_corrects_and_names_what_is_not_there(tmp_path: Path) -> None:
         inspect(file, FilesOptions(map={"words": "note"}))
 
 
+def test_a_column_without_times_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(1)])
+    with pytest.raises(InputError, match=r"'username' holds no times.*'user1'.*--map created="):
+        inspect(file, FilesOptions(map={"created": "username"}))
+
+
+def test_two_columns_can_be_read_as_one(tmp_path: Path) -> None:
+    heads = ["id", "Day", "Time", "Title", "Body", "A+B"]
+    cells = ["abcdefghijkl", "13/05/2024", "09:14", "The title", "the body", "x"]
+    asked = {"created": "Day+Time", "text": "Title+Body", "location": "A+B"}
+    expected = ("The title\nthe body", datetime(2024, 5, 13, 9, 14, tzinfo=UTC), "x")
+    table = write(tmp_path / "a.csv", [cells], heads)
+    objects = lines(tmp_path / "a.jsonl", dict(zip(heads, cells, strict=True)))
+    for file in (table, objects):
+        [post], _ = read(file, map=asked | {"author_name": "id"})
+        assert (post.text, post.created_at, post.author.location) == expected
+
+
 def test_a_time_zone_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="IANA"):
         FilesOptions(timezone="Mars/Olympus")
