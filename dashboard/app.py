@@ -11,7 +11,15 @@ import streamlit as st
 
 from dashboard import frame, look
 
-VIEWS = (("live", "Live", ":material/monitor_heart:"),)
+VIEWS = (
+    ("live", "Live", ":material/monitor_heart:"),
+    ("trends", "Trends", ":material/trending_up:"),
+    ("spikes", "Spikes", ":material/notification_important:"),
+    ("inbox", "Inbox", ":material/inbox:"),
+    ("mentions", "Mentions", ":material/forum:"),
+    ("coverage", "Coverage", ":material/sensors:"),
+    ("variants", "Spellings", ":material/spellcheck:"),
+)
 
 
 def signed_in() -> bool:

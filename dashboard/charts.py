@@ -129,9 +129,7 @@ def volume(
     height: int = 210,
 ) -> Drawing:
     """Posts over time with their usual range, negative ones beneath, spikes marked, gaps as gaps."""
-    rows = [
-        {**p, "kind": "point", "run": run} for p, run in zip(points, _runs(points), strict=True)
-    ]
+    rows = [{**p, "kind": "point", "run": run} for p, run in zip(points, runs(points), strict=True)]
     if points:
         since, until = points[0]["at"], points[-1]["end"]
         top = max((p["posts"] or 0 for p in points), default=0)
@@ -286,7 +284,7 @@ def _tones(colours: Palette) -> alt.Scale:
     )
 
 
-def _runs(points: Sequence[Row]) -> list[int]:
+def runs(points: Sequence[Row]) -> list[int]:
     """A number for each unbroken run of known points: a line is drawn within one, not across."""
     out, run = [], 0
     for p in points:

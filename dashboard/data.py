@@ -17,8 +17,10 @@ from typing import Any
 
 import streamlit as st
 
+from listener.audit import VariantAudit, audit
 from listener.config import Config, Response, load_config
 from listener.errors import ConfigError, StoreBusy, StoreError
+from listener.inbox import response_summary
 from listener.store import Filter as Filter
 from listener.store import Store, lock_holder
 
@@ -200,7 +202,14 @@ def case_counts(stamp: str, where: Filter) -> list[Row]:
 
 
 @_cached
+def response(stamp: str, where: Filter) -> Row:
+    """How much was answered and how fast, as ``groundswell inbox`` prints it."""
+    return response_summary(_store(), where)
+
+
+@_cached
 def response_times(stamp: str, where: Filter) -> list[Row]:
+    """One row for each answered case, with both clocks."""
     return _store().response_times(where)
 
 
@@ -226,8 +235,10 @@ def status(stamp: str, minute: int) -> Row:
 
 
 @_cached
-def variants(stamp: str) -> list[Row]:
-    return _store().variant_hits()
+def variants(stamp: str) -> list[VariantAudit]:
+    """Each spelling's record: hits, what only it found, its precision where people looked."""
+    store = _store()
+    return audit(store.variant_hits(), suspended=store.suspended())
 
 
 def running() -> int | None:
@@ -249,6 +260,18 @@ def person() -> str:
 def correct(key: str, brand: str, label: str) -> str | None:
     """Keep a person's judgement, and count the hour anew. Returns why it could not be kept."""
     return _write(lambda store: store.correct(key, brand, label, person(), now()))
+
+
+def suspend(brand: str, variant: str, off: bool) -> str | None:
+    """Switch a spelling off (new posts are no longer matched by it) or on again."""
+
+    def change(store: Store) -> None:
+        if off:
+            store.suspend(brand, variant, f"by {person()}", now())
+        else:
+            store.unsuspend(brand, variant)
+
+    return _write(change)
 
 
 def mark_wrong(key: str, brand: str, wrong: bool) -> str | None:

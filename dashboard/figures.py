@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from listener.kpi import median as median
 from listener.kpi import wilson
 
 HOUR = 3600
@@ -403,6 +404,15 @@ def ago(seconds: float) -> str:
         if seconds >= size * (2 if unit == "d" else 1):
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def minutes(value: float | None) -> str:
+    """A length in minutes as ``42 min``, ``3.5 h`` or ``2.1 d``; "–" for unknown."""
+    if value is None:
+        return "–"
+    if value < 100:
+        return f"{value:.0f} min"
+    return f"{value / 60:.1f} h" if value < 48 * 60 else f"{value / 1440:.1f} d"
 
 
 def clock(moment: int, zone: ZoneInfo, *, day: bool = True) -> str:

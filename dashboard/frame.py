@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import charts, data, figures, look, pieces
@@ -31,6 +32,7 @@ SPAN_WORDS = {
     "90d": "90 days", "all": "everything", "dates": "dates …",
 }  # fmt: skip
 DEFAULT_SPAN = "7d"
+REFRESH = 5  # seconds between looks at the store
 OLD = DAY  # when nothing is newer than this, "now" is the end of the data
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
@@ -383,32 +385,32 @@ def notices(stamp: str, at: Scope | None) -> None:
     html("".join(parts))
 
 
-def open_page(title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True) -> None:
-    """The common head of a view, then its body, which is drawn again within seconds of new data."""
+def open_page(
+    title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True, living: bool = True
+) -> None:
+    """The common head of a view, then its body.
+
+    A ``living`` body is drawn again within seconds of new data. Where people read and click, the
+    body stands still instead, and a button says that there is something new.
+    """
     state = data.state()
     stop_when_nothing(state)
     span = data.span(state.stamp)
     assert span is not None
     choice = current()
-    left, right = st.columns([1, 0.001], vertical_alignment="center")
-    with left, st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if with_filter:
             filters(choice, state.stamp, span)
         html(
             f'<div class="gs-bar"><h1>{pieces.safe(title)}</h1>'
             f'<span class="gs-scope">{pieces.safe(words(choice, charts.names()))}</span></div>'
         )
-    del right
 
-    @st.fragment(run_every=5)
-    def living() -> None:
+    def draw_now() -> None:
         fresh = data.state()
         if fresh.problem is not None:
-            html(
-                pieces.notice(
-                    "fault", "The database cannot be read just now; the last figures stand."
-                )
-            )
+            unread = "The database cannot be read just now; the last figures stand."
+            html(pieces.notice("fault", unread))
             fresh = state
         reach = data.span(fresh.stamp) or span
         settings = data.settings()
@@ -416,4 +418,35 @@ def open_page(title: str, body: Callable[[str, Scope], None], *, with_filter: bo
         notices(fresh.stamp, at)
         body(fresh.stamp, at)
 
-    living()
+    if living:
+        st.fragment(draw_now, run_every=REFRESH)()
+    else:
+        _something_new(state.stamp)
+        draw_now()
+
+
+@st.fragment(run_every=REFRESH)
+def _something_new(shown: str) -> None:
+    """A button, once the store has changed since this page was drawn."""
+    fresh = data.state()
+    if (
+        fresh.problem is None
+        and fresh.stamp != shown
+        and st.button("Something new has come in: show it", icon=":material/refresh:")
+    ):
+        st.rerun(scope="app")
+
+
+def csv_button(words: str, rows: Sequence[Mapping[str, object]], name: str) -> None:
+    """A button that hands out rows as CSV; what a spreadsheet would run as a formula is quoted."""
+
+    def made() -> bytes:
+        table = pd.DataFrame(rows)
+        for column in table.columns:
+            table[column] = [
+                f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t", "\r") else v
+                for v in table[column]
+            ]
+        return table.to_csv(index=False).encode()
+
+    st.download_button(words, made, file_name=name, mime="text/csv", icon=":material/download:")

@@ -298,3 +298,115 @@ def _table_row(title: str, t: figures.Tally, kind: str = "") -> str:
         f'<tr class="{kind}"><td>{title}</td><td>{figures.count(t.posts)}</td>'
         f"<td>{figures.count(t.copies)}</td><td>{net}</td><td>{net_range(t)}</td></tr>"
     )
+
+
+def post_links(row: Row) -> str:
+    """The ways on from a post in a list: all of it here, and where it was written."""
+    here = inside("mentions", "whole post and conversation", post=row["key"])
+    return f'<div class="gs-links">{here} {outside(row.get("url"))}</div>'
+
+
+def outside_line(row: Row) -> str:
+    link = outside(row.get("url"))
+    return f'<div class="gs-links">{link}</div>' if link else ""
+
+
+def facts(row: Row, zone: ZoneInfo) -> str:
+    """Why a post is here and how it was judged, for whoever wants to know."""
+    text = str(row.get("text") or "")
+    found = text[row["span_start"] : row["span_end"]]
+    known = [
+        ("published", figures.clock(row["created_at"], zone)),
+        ("collected", figures.clock(row["seen_at"], zone)),
+        ("matched", f"“{cut(found, 60)}” as {row['kind']} “{row['variant']}” of {row['keyword']}"),
+        ("language", row.get("language") or "unknown"),
+    ]
+    if row.get("negative") is not None:
+        shares = ", ".join(
+            f"{name} {figures.percent(row[name])} %" for name in ("negative", "neutral", "positive")
+        )
+        known.append(("judged", f"{row['label']} ({shares}) by model {row['model']}"))
+    else:
+        known.append(("judged", "not yet"))
+    if row.get("override"):
+        known.append(("set by", str(row["override"])))
+    if row.get("followers") is not None:
+        known.append(("followers", figures.count(row["followers"])))
+    state = row.get("thread_state")
+    if state:
+        known.append(("answer", {"unknown": "unknown: the thread was not read"}.get(state, state)))
+    cells = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in known)
+    return f'<dl class="gs-known">{cells}</dl>'
+
+
+def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
+    """A thread, oldest first. The brand's posts stand to the right; the one asked for is marked."""
+    parts = []
+    for row in rows:
+        ours = row.get("from_brand")
+        who = f"{ours} (the brand)" if ours else str(row.get("author_handle") or "author unknown")
+        text = "deleted by its author" if row.get("deleted_at") else cut(str(row["text"]), 4000)
+        kind = "gs-ours" if ours else "gs-theirs"
+        asked = " gs-asked" if row["key"] == key else ""
+        parts.append(
+            f'<div class="gs-turn {kind}{asked}"><div class="gs-facts"><b>{safe(cut(who, 60))}</b> · '
+            f"{safe(figures.clock(row['created_at'], zone))}</div>"
+            f'<div class="gs-text" dir="auto">{safe(text)}</div></div>'
+        )
+    return f'<div class="gs-thread">{"".join(parts)}</div>' if parts else ""
+
+
+def plain_table(
+    heads: Sequence[str], rows: Sequence[Sequence[object]], *, links: bool = False
+) -> str:
+    """A table whose first column is text and whose others are figures; cells are made safe here.
+
+    With ``links`` the first cell is HTML of ours already.
+    """
+    head = "".join(f"<th>{safe(h)}</th>" for h in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{cell if links and i == 0 else safe(cell)}</td>" for i, cell in enumerate(row)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def spike_words(row: Row) -> str:
+    """How sure a spike is, in words that do not claim more than the test does."""
+    chance = row["p_value"]
+    said = "less than 1 in a million" if chance < 1e-6 else f"about {chance:.1g}"
+    return nothing(
+        f"The chance of a count like this with nothing changed is {said}. "
+        "The comparison is with the same hours of the days and weeks before."
+    )
+
+
+def net_words(t: figures.Tally) -> str:
+    """``+12 (+4 to +20)``, or why not."""
+    if t.net is None or t.interval is None:
+        return "nothing judged"
+    if not t.enough:
+        return "too few"
+    low, high = t.interval
+    return (
+        f"{figures.percent(t.net, True)} ({figures.percent(low, True)} to "
+        f"{figures.percent(high, True)})"
+    )
+
+
+def ledger_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:
+    """Requests that did not go as asked: when, of whom, and why."""
+    parts = []
+    for r in rows:
+        why = r["failed"] or "the source had more than it gave"
+        kind = "limited" if r["limited"] else "failed" if r["failed"] else "truncated"
+        parts.append(
+            f'<div class="gs-line"><span class="gs-facts">{safe(figures.clock(r["at"], zone))} · '
+            f"<b>{safe(r['source'])}</b> · {safe(r['query'])} · {kind}</span>"
+            f"<div>{safe(cut(str(why), 240))}</div></div>"
+        )
+    return "".join(parts)

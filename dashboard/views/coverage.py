@@ -1,0 +1,159 @@
+"""What was asked of each source and what it gave: where silence is quiet, and where it is a hole."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import charts, data, figures, frame, pieces
+from dashboard.figures import DAY
+from dashboard.frame import Scope
+
+REQUESTS = 1500  # the newest requests that are drawn
+LISTED = 40
+
+
+def show(stamp: str, at: Scope) -> None:
+    now = data.now()
+    status = data.status(stamp, now // 60)
+    pid = status["running_pid"]
+    frame.html(_tiles(status, pid, now))
+    with st.container(border=True):
+        frame.html(pieces.heading("Sources", "as they are now"))
+        frame.html(_sources(status["sources"], now))
+    rows = data.ledger(stamp, 0, REQUESTS)
+    newest = max((r["at"] for r in rows), default=now)
+    span = max(DAY, at.until - at.since)
+    recent = [r for r in rows if r["at"] >= newest - span]
+    with st.container(border=True):
+        frame.html(
+            pieces.heading("Requests", f"{len(recent)} of the ledger's newest, by how they went")
+        )
+        if recent:
+            frame.draw(charts.ledger(recent, frame.colours(), at.zone), "ledger")
+        else:
+            frame.html(pieces.nothing("Nothing has been asked of any source yet."))
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        gaps = data.gaps(stamp, at.since)
+        frame.html(pieces.heading("Gaps in this time", "a source had more than it gave"))
+        if not gaps:
+            frame.html(pieces.nothing("None is known."))
+        frame.html(
+            pieces.plain_table(
+                ("From", "to", "long"),
+                [
+                    (figures.clock(a, at.zone), figures.clock(b, at.zone), figures.ago(b - a))
+                    for a, b in gaps
+                ],
+            )
+            if gaps
+            else ""
+        )
+        frame.html(pieces.heading("How places are known", "posts of this time"))
+        frame.html(_basis(stamp, at))
+    with right, st.container(border=True):
+        bad = [r for r in rows if r["failed"] or r["truncated"] or r["limited"]]
+        frame.html(pieces.heading("What went wrong", f"the newest {LISTED} at most"))
+        if not bad:
+            frame.html(pieces.nothing("Every request in the ledger was answered in full."))
+        frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
+    with st.container(border=True):
+        frame.html(pieces.heading("Stages", "what each has done, and when last"))
+        frame.html(_stages(status, now))
+    shown = [{k: v for k, v in r.items() if k != "id"} for r in rows]
+    frame.csv_button("The ledger as CSV", shown, "groundswell-ledger.csv")
+
+
+def _tiles(status: data.Row, pid: int | None, now: int) -> str:
+    counts, waiting = status["counts"], status["waiting"]
+    last = status["last_seen_at"]
+    return pieces.tiles(
+        [
+            pieces.tile(
+                "Pipeline",
+                "runs" if pid else "stopped",
+                f"<em>process {pid}</em>"
+                if pid and pid > 0
+                else "<em>nothing is being collected: <code>groundswell run</code> does</em>"
+                if not pid
+                else "",
+                kind="" if pid else "negative",
+            ),
+            pieces.tile(
+                "Posts",
+                figures.count(counts["posts"]),
+                f"{figures.count(counts['mentions'])} mentions of a brand"
+                f"<br><em>the last came in {figures.ago(now - last)} ago</em>"
+                if last
+                else "<em>none yet</em>",
+            ),
+            pieces.tile(
+                "Waiting",
+                figures.count(waiting["judge"]),
+                f"to be judged<br><em>{figures.count(waiting['place'])} to be placed, "
+                f"{figures.count(waiting['count'])} hours to be counted</em>",
+            ),
+            pieces.tile(
+                "Set aside",
+                figures.count(counts["rejected"]),
+                "<em>rows that could not be read</em>",
+            ),
+        ]
+    )
+
+
+def _sources(sources: list[data.Row], now: int) -> str:
+    rows = []
+    for s in sources:
+        heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
+        state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
+        rows.append(
+            (
+                s["source"],
+                state,
+                heard,
+                figures.count(s["posts"]),
+                figures.count(s["requests"]),
+                f"${s['cost_usd']:.2f}",
+            )
+        )
+    if not rows:
+        return pieces.nothing("No source has been asked yet.")
+    return pieces.plain_table(("Source", "state", "heard", "posts", "requests", "cost"), rows)
+
+
+def _basis(stamp: str, at: Scope) -> str:
+    found = data.basis(stamp, at.where)
+    whole = sum(r["mentions"] for r in found)
+    return pieces.plain_table(
+        ("Known by", "mentions", "share"),
+        [
+            (
+                r["basis"],
+                figures.count(r["mentions"]),
+                f"{figures.percent(r['mentions'] / whole)} %",
+            )
+            for r in found
+        ],
+    )
+
+
+def _stages(status: data.Row, now: int) -> str:
+    rows = []
+    for name, s in status["stages"].items():
+        heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
+        rows.append(
+            (
+                name,
+                heard,
+                figures.count(s["rows"]),
+                f"{s['seconds']:.1f} s",
+                pieces.cut(s["last_error"] or "", 120),
+            )
+        )
+    if not rows:
+        return pieces.nothing("No stage has run yet.")
+    return pieces.plain_table(("Stage", "last did something", "rows", "took", "trouble"), rows)
+
+
+frame.open_page("Coverage", show)

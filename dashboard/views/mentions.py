@@ -1,0 +1,212 @@
+"""Every mention, to search, read whole, and set right: what a figure opens into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard import charts, data, figures, frame, pieces
+from dashboard.frame import Scope
+from dashboard.look import SIGNS
+
+PER_PAGE = 20
+LABELS = ("negative", "neutral", "positive", "unsure", "")
+WRONG = "not this brand"
+
+
+def show(stamp: str, at: Scope) -> None:
+    names = charts.names()
+    post = st.query_params.get("post")
+    if post:
+        one(stamp, post, at, names)
+        return
+    where, exact = narrowed(at)
+    search(at, exact)
+    wanted = tuple(v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged"))
+    where = replace(where, labels=tuple("" if v == "unjudged" else v for v in wanted))
+    text = st.query_params.get("q") or None
+    page = _number(st.query_params.get("page"))
+    rows = data.mentions(stamp, where, PER_PAGE + 1, page * PER_PAGE, text)
+    _count(stamp, where, text, exact)
+    undo()
+    if not rows:
+        frame.html(pieces.nothing("No post fits."))
+    for row in rows[:PER_PAGE]:
+        line(row, names, at.until if at.live else data.now())
+    _pages(page, len(rows) > PER_PAGE)
+
+
+def _number(value: str | None) -> int:
+    return int(value) if value and value.isdecimal() and len(value) < 6 else 0
+
+
+def narrowed(at: Scope) -> tuple[data.Filter, tuple[int, int] | None]:
+    """The filter, cut to the exact hours that ``at=FROM-TO`` names (a point of a chart)."""
+    first, dash, last = (st.query_params.get("at") or "").partition("-")
+    if dash and first.isdecimal() and last.isdecimal() and len(first) < 12 and len(last) < 12:
+        return replace(at.where, since=int(first), until=int(last)), (int(first), int(last))
+    return at.where, None
+
+
+def search(at: Scope, exact: tuple[int, int] | None) -> None:
+    """The view's own filter: words in the text, and judgements."""
+
+    def changed() -> None:
+        st.query_params.pop("page", None)
+        for key, value in (
+            ("q", st.session_state["m_text"].strip()),
+            ("label", st.session_state["m_label"]),
+        ):
+            if value:
+                st.query_params[key] = value
+            else:
+                st.query_params.pop(key, None)
+
+    def all_hours() -> None:
+        st.query_params.pop("at", None)
+
+    st.session_state["m_text"] = st.query_params.get("q", "")
+    st.session_state["m_label"] = [
+        v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged")
+    ]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Words in the text", key="m_text", on_change=changed, placeholder="search", width=300
+        )
+        st.pills(
+            "Judged",
+            ["negative", "neutral", "positive", "unsure", "unjudged"],
+            key="m_label",
+            selection_mode="multi",
+            on_change=changed,
+            format_func=lambda v: f"{SIGNS.get('' if v == 'unjudged' else v)} {v}",
+        )
+        if exact:
+            span = f"{figures.clock(exact[0], at.zone)} to {figures.clock(exact[1], at.zone)}"
+            st.button(f"Only {span}", icon=":material/close:", on_click=all_hours)
+
+
+def _count(stamp: str, where: data.Filter, text: str | None, exact: tuple[int, int] | None) -> None:
+    if text:
+        return  # a search in texts is not counted: it would read every post of the time
+    if exact and (exact[0] % 3600 or exact[1] % 3600):
+        return
+    t = figures.tally(data.counts(stamp, ("label",), where))
+    net = f", net sentiment {figures.percent(t.net, True)}" if t.enough else ""
+    frame.html(
+        pieces.heading(
+            f"{figures.count(t.posts)} posts",
+            f"{figures.count(t.unique)} unique, {figures.count(t.copies)} copies; "
+            f"{figures.count(t.unsure)} unsure, {figures.count(t.unjudged)} not judged yet{net}",
+        )
+    )
+
+
+def line(row: data.Row, names: Mapping[str, str], now: int) -> None:
+    """A post, and beside it what a person can say of it."""
+    left, right = st.columns([4, 1.3], vertical_alignment="center")
+    with left:
+        frame.html(pieces.post(row, names, now))
+        frame.html(pieces.post_links(row))
+    with right:
+        judge(row)
+
+
+def judge(row: data.Row) -> None:
+    """One tap sets the judgement, or says that the post does not mean the brand."""
+    key = f"judge:{row['key']}:{row['brand']}"
+    current = WRONG if row["wrong"] else row["label"] or None
+
+    def said() -> None:
+        value = st.session_state[key]
+        problem = None
+        if value == WRONG:
+            problem = data.mark_wrong(row["key"], row["brand"], True)
+            st.session_state["undo"] = (row["key"], row["brand"])
+        elif value is not None:
+            if row["wrong"]:
+                problem = data.mark_wrong(row["key"], row["brand"], False)
+            problem = problem or data.correct(row["key"], row["brand"], value)
+        if problem:
+            st.session_state["trouble"] = problem
+
+    options = ["negative", "neutral", "positive", WRONG]
+    st.session_state[key] = current if current in options else None
+    st.segmented_control(
+        "Judgement",
+        options,
+        key=key,
+        on_change=said,
+        label_visibility="collapsed",
+        format_func=lambda v: "✕" if v == WRONG else SIGNS[v],
+        help="▼ negative, ● neutral, ▲ positive, ✕ not this brand",
+    )
+
+
+def undo() -> None:
+    """Offer to take the last "not this brand" back; say why a change could not be kept."""
+    trouble = st.session_state.pop("trouble", None)
+    if trouble:
+        frame.html(pieces.notice("fault", pieces.safe(trouble)))
+    last = st.session_state.get("undo")
+    if last:
+
+        def back() -> None:
+            st.session_state.pop("undo", None)
+            problem = data.mark_wrong(last[0], last[1], False)
+            if problem:
+                st.session_state["trouble"] = problem
+
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text("Marked as not this brand; it is no longer counted.")
+            st.button("Undo", on_click=back)
+
+
+def one(stamp: str, key: str, at: Scope, names: Mapping[str, str]) -> None:
+    """One post whole, with why it matched, how it was judged, and its conversation."""
+
+    def closed() -> None:
+        st.query_params.pop("post", None)
+
+    st.button("All mentions", icon=":material/arrow_back:", on_click=closed)
+    rows = data.mention(stamp, key)
+    if not rows:
+        frame.html(pieces.nothing("There is no such mention here."))
+        return
+    undo()
+    for row in rows:
+        left, right = st.columns([4, 1.3])
+        with left, st.container(border=True):
+            frame.html(pieces.post(row, names, data.now(), full=True))
+            frame.html(pieces.facts(row, at.zone) + pieces.outside_line(row))
+        with right:
+            judge(row)
+    conversation(stamp, rows[0]["thread"], key, at)
+
+
+def conversation(stamp: str, thread: str | None, key: str, at: Scope) -> None:
+    """The posts of a thread in order; the brand's own are set apart."""
+    posts = data.thread(stamp, thread) if thread else []
+    frame.html(pieces.heading("Conversation", f"{len(posts)} posts are known of it"))
+    if len(posts) <= 1:
+        frame.html(pieces.nothing("No other post of this conversation has been seen."))
+    frame.html(pieces.conversation(posts, key, at.zone))
+
+
+def _pages(page: int, more: bool) -> None:
+    def turn(to: int) -> None:
+        if to:
+            st.query_params["page"] = str(to)
+        else:
+            st.query_params.pop("page", None)
+
+    with st.container(horizontal=True):
+        if page:
+            st.button("Newer", icon=":material/chevron_left:", on_click=turn, args=(page - 1,))
+        if more:
+            st.button("Older", icon=":material/chevron_right:", on_click=turn, args=(page + 1,))
+
+
+frame.open_page("Mentions", show, living=False)

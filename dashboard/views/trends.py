@@ -1,0 +1,192 @@
+"""Volume and sentiment over time by brand, region, platform or language, with a table to take away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, data, figures, frame, pieces
+from dashboard.figures import HOUR, Tally
+from dashboard.frame import Scope
+
+LINES = 6
+BY = ("brand", "country", "own region", "platform", "language")
+WHAT = ("posts", "net sentiment", "negative share", "share of voice")
+
+
+def show(stamp: str, at: Scope) -> None:
+    by, what = _pick()
+    names = charts.names()
+    column = "country" if by == "own region" else by
+    rows = data.counts(stamp, (column, "hour", "label"), at.where)
+    parts = _parts(rows, by, column)
+    totals = {name: figures.tally(part) for name, part in parts.items()}
+    order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
+    size = figures.bucket_hours(at.until - at.since)
+    if what != "posts":  # shares need posts enough to stand on
+        size = max(size, 24 if at.until - at.since > 3 * figures.DAY else 6)
+    reach = data.span(stamp)
+    assert reach is not None
+    gaps = data.gaps(stamp, at.since)
+    first = max(at.since, reach[0])
+    series = {
+        n: figures.trend(figures.hours(parts[n], first, at.until, gaps), first, size)
+        for n in order[:LINES]
+    }
+    whole = figures.trend(figures.hours(rows, first, at.until, gaps), first, size)
+    points = [
+        {
+            "at": p["at"],
+            "end": p["end"],
+            "value": value,
+            "series": title(name, by, names),
+            "run": run,
+        }
+        for name, line in series.items()
+        for p, value, run in zip(line, _values(line, whole, what), charts.runs(line), strict=True)
+    ]
+    unit = {"posts": "posts", "net sentiment": "net sentiment, −100 to +100"}.get(what, "%")
+    with st.container(border=True):
+        frame.html(
+            pieces.heading(
+                f"{what.capitalize()} by {by}", f"{unit}, per {figures.bucket_words(size)}"
+            )
+        )
+        frame.draw(charts.shares(points, frame.colours(), at.zone), "trend-lines")
+        if len(order) > LINES:
+            frame.html(
+                pieces.nothing(f"The {LINES} largest of {len(order)} are drawn; the table has all.")
+            )
+    _table(totals, by, names, at)
+    _download(parts, by, at)
+
+
+def _pick() -> tuple[str, str]:
+    """What to split by and what to draw, kept in the address bar."""
+
+    def said() -> None:
+        for key in ("by", "what"):
+            value = st.session_state[f"t_{key}"]
+            if value:
+                st.query_params[key] = value
+
+    by, what = st.query_params.get("by", BY[0]), st.query_params.get("what", WHAT[0])
+    by, what = by if by in BY else BY[0], what if what in WHAT else WHAT[0]
+    st.session_state["t_by"], st.session_state["t_what"] = by, what
+    options = [b for b in BY if b != "own region" or data.settings().groups]
+    with st.container(horizontal=True):
+        st.segmented_control("By", options, key="t_by", on_change=said)
+        st.segmented_control("Of", WHAT, key="t_what", on_change=said)
+    return by, what
+
+
+def _parts(rows: list[data.Row], by: str, column: str) -> dict[str, list[data.Row]]:
+    parts: dict[str, list[data.Row]] = {}
+    if by == "own region":
+        groups = data.settings().groups
+        for row in rows:
+            homes = [g for g, codes in groups.items() if row[column] in codes]
+            for home in homes or (["elsewhere"] if row[column] else [""]):
+                parts.setdefault(home, []).append(row)
+    else:
+        for row in rows:
+            parts.setdefault(str(row[column]), []).append(row)
+    return parts
+
+
+def _values(
+    line: list[dict[str, Any]], whole: list[dict[str, Any]], what: str
+) -> list[float | None]:
+    """One value a point; None in gaps and where too few posts were judged."""
+    out: list[float | None] = []
+    for p, all_of in zip(line, whole, strict=True):
+        if p["posts"] is None:
+            out.append(None)
+        elif what == "posts":
+            out.append(p["posts"])
+        elif what == "share of voice":
+            out.append(100 * p["posts"] / all_of["posts"] if all_of["posts"] else None)
+        elif p["judged"] < figures.MIN_JUDGED:
+            out.append(None)
+        elif what == "net sentiment":
+            out.append(100 * (p["positive"] - p["negative"]) / p["judged"])
+        else:
+            out.append(100 * p["negative"] / p["judged"])
+    return out
+
+
+def title(name: str, by: str, names: dict[str, str]) -> str:
+    if not name:
+        return "unknown"
+    return names.get(name, name) if by == "country" else name
+
+
+def _table(totals: dict[str, Tally], by: str, names: dict[str, str], at: Scope) -> None:
+    """Everything in figures, unknown included; each row opens into its posts."""
+    whole = sum(totals.values(), Tally())
+    key = {"own region": "region", "country": "region"}.get(by, by)
+    rows = []
+    for name, t in sorted(totals.items(), key=lambda item: -item[1].posts):
+        value = f"{frame.GROUP}{name}" if by == "own region" and name else name or frame.UNKNOWN
+        words = pieces.safe(title(name, by, names))
+        link = (
+            words
+            if name == "elsewhere"
+            else pieces.inside("mentions", words, **{**at.choice.query(), key: value})
+        )
+        rows.append(
+            (
+                link,
+                figures.count(t.posts),
+                figures.count(t.copies),
+                f"{figures.percent(t.posts / whole.posts)} %" if whole.posts else "–",
+                figures.count(t.negative),
+                figures.count(t.positive),
+                figures.count(t.unsure),
+                figures.count(t.unjudged),
+                pieces.net_words(t),
+            )
+        )
+    frame.html(pieces.heading("In this time", "net sentiment with its 95 % range"))
+    frame.html(
+        '<div class="gs-wide">'
+        + pieces.plain_table(
+            (
+                by.capitalize(),
+                "posts",
+                "copies",
+                "share",
+                "negative",
+                "positive",
+                "unsure",
+                "not judged",
+                "net",
+            ),
+            rows,
+            links=True,
+        )
+        + "</div>"
+    )
+
+
+def _download(parts: dict[str, list[data.Row]], by: str, at: Scope) -> None:
+    """The hourly counts behind the page, as CSV."""
+    flat = [
+        {
+            "hour": pd.Timestamp(row["hour"], unit="s", tz="UTC").isoformat(),
+            by: name,
+            "label": row["label"] or "not judged",
+            "posts": row["posts"],
+            "copies": row["copies"],
+        }
+        for name, part in parts.items()
+        for row in part
+    ]
+    frame.csv_button(
+        "Hourly counts as CSV", flat, f"groundswell-{by.replace(' ', '-')}-{at.since // HOUR}.csv"
+    )
+
+
+frame.open_page("Trends", show)

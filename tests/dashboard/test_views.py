@@ -1,0 +1,146 @@
+"""Every view beyond the wall, driven from the entry file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from listener.store import Store
+from tests.dashboard.conftest import Open, page_text
+
+VIEWS = ("trends", "spikes", "inbox", "mentions", "coverage", "variants")
+
+
+@pytest.fixture
+def writable(filled: Path, tmp_path: Path) -> Path:
+    """A copy of the filled store, to be changed by a test."""
+    for file in filled.glob("seed.db*"):
+        shutil.copy(file, tmp_path / file.name)
+    return tmp_path / "seed.db"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_draws_and_keeps_hostile_text_as_text(opened: Open, view: str) -> None:
+    app = opened(view)
+    assert not app.exception
+    text = page_text(app)
+    assert "<script" not in text
+    assert "<iframe" not in text
+    assert "<img" not in text
+    assert 'href="javascript' not in text
+
+
+def test_trends_by_language_in_the_address(opened: Open) -> None:
+    app = opened("trends", by="language", what="net sentiment", span="14d")
+    assert not app.exception
+    text = page_text(app)
+    assert "Net sentiment by language" in text
+    assert "ja" in text
+    assert "95 % range" in text
+
+
+def test_trends_by_own_region_tells_elsewhere_and_unknown(opened: Open) -> None:
+    text = page_text(opened("trends", by="own region"))
+    for name in ("Europe", "Asia", "elsewhere", "unknown"):
+        assert name in text
+
+
+def test_a_spike_opens_into_its_posts(opened: Open, filled: Path) -> None:
+    with Store(filled / "seed.db") as store:
+        worst = store.spikes()[0]
+    app = opened("spikes", spike=str(worst["id"]))
+    assert not app.exception
+    text = page_text(app)
+    assert f"{worst['posts']} posts behind it" in text
+    assert text.count('<div class="gs-post">') == 25
+    app.button[-1].click().run()
+    assert page_text(app).count('<div class="gs-post">') == 75
+
+
+def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> None:
+    from listener.inbox import response_summary
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        total = response_summary(store, Filter())["conversations"]
+    text = page_text(opened("inbox", span="all"))
+    assert f"{total['unanswered']}<" in text
+    assert f"{total['median_first_response_minutes']:.0f} min" in text
+    assert "the thread was not read" in text
+
+
+def test_mentions_can_be_searched_and_cut_to_a_label(opened: Open) -> None:
+    app = opened("mentions", q="lovely crew", label="positive", span="14d")
+    assert not app.exception
+    text = page_text(app)
+    assert "lovely crew" in text
+    assert "cancelled" not in text
+
+
+def test_a_hand_sets_a_judgement_right(opened: Open, writable: Path) -> None:
+    app = opened("mentions", db=writable, q="boarding", span="14d")
+    control = app.button_group[-1]
+    key, brand = control.key.removeprefix("judge:").rsplit(":", 1)
+    control.set_value("positive").run()
+    assert not app.exception
+    with Store(writable) as store:
+        row = store.mentions_of([key], brand)[0]
+    assert (row["label"], row["override"]) == ("positive", "human: dashboard")
+
+
+def test_not_this_brand_is_taken_out_and_can_be_undone(opened: Open, writable: Path) -> None:
+    app = opened("mentions", db=writable, q="boarding", span="14d")
+    control = app.button_group[-1]
+    key, brand = control.key.removeprefix("judge:").rsplit(":", 1)
+    with Store(writable) as store:
+        before = sum(r["posts"] for r in store.counts_by(["brand"], _everything()))
+    control.set_value("not this brand").run()
+    with Store(writable) as store:
+        assert store.mentions_of([key], brand)[0]["wrong"] == 1
+        after = sum(r["posts"] for r in store.counts_by(["brand"], _everything()))
+    assert after == before - 1
+    next(b for b in app.button if b.label == "Undo").click().run()
+    with Store(writable) as store:
+        assert store.mentions_of([key], brand)[0]["wrong"] == 0
+
+
+def _everything():  # type: ignore[no-untyped-def]
+    from listener.store import Filter
+
+    return Filter()
+
+
+def test_one_post_opens_whole_with_its_conversation(opened: Open, filled: Path) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        answered = next(
+            r for r in store.mentions(Filter(), limit=500) if r["thread_state"] == "answered"
+        )
+    app = opened("mentions", post=answered["key"])
+    assert not app.exception
+    text = page_text(app)
+    assert "We are sorry" in text
+    assert "(the brand)" in text
+    assert "judged" in text
+
+
+def test_a_ten_thousand_letter_post_is_cut_in_lists_and_whole_when_opened(
+    opened: Open, filled: Path
+) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        long = max(store.mentions(Filter(), limit=20), key=lambda r: len(r["text"]))
+    assert len(long["text"]) >= 10_000
+    assert "long " * 100 not in page_text(opened("mentions"))
+    assert "long " * 2000 in page_text(opened("mentions", post=long["key"]))
+
+
+def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
+    text = page_text(opened("coverage"))
+    assert "stopped" in text
+    assert "503 from the server &lt;b&gt;" in text
+    assert "profile" in text
