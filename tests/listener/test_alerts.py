@@ -1,0 +1,390 @@
+"""Alerts: the rules, the messages, and that none is lost or silently sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from listener.alerts import (
+    ChannelError,
+    Notice,
+    decide,
+    deliver,
+    end_of_quiet,
+    harmless,
+    of_spike,
+    precision_by_week,
+    run_alerts,
+    senders_for,
+)
+from listener.config import AlertRule, Alerts, Brand, Config
+from listener.mention import Spike, moment
+from listener.store import Store
+
+NOW = int(datetime(2026, 3, 14, 9, 0, tzinfo=UTC).timestamp())
+HOUR = 3600
+
+
+def spike(**changes: Any) -> Spike:
+    values: dict[str, Any] = {
+        "brand": "Acme", "region": "DE", "kind": "negative", "start": moment(NOW - 2 * HOUR),
+        "peak": moment(NOW - HOUR), "end": None, "expected": 10.0, "observed": 60.0,
+        "p_value": 1e-9, "severity": 3.5, "evidence": (),
+    }  # fmt: skip
+    return Spike(**{**values, **changes})
+
+
+def notice(**changes: Any) -> Notice:
+    values: dict[str, Any] = {
+        "subject": "spike Acme|DE|negative|1", "place": "spike Acme|DE|", "kind": "negative",
+        "brand": "Acme", "region": "DE", "posts": 60.0, "severity": 3.5, "started_at": NOW - HOUR,
+        "over_at": None, "title": "t", "body": "b", "found_at": NOW,
+    }  # fmt: skip
+    return Notice(**{**values, **changes})
+
+
+def config(*rules: AlertRule, channels: dict[str, str] | None = None) -> Config:
+    return Config(
+        brands=(Brand(name="Acme"),),
+        regions={"north": ("DE", "DK")},
+        alerts=Alerts(rules=rules or (AlertRule(),), channels=channels or {}),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "g.db")
+
+
+class Heard:
+    """A sender that remembers, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+        self.broken = False
+
+    def __call__(self, title: str, body: str) -> None:
+        if self.broken:
+            raise ChannelError("the line is down")
+        self.messages.append((title, body))
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "why"),
+    [
+        ({"min_posts": 100}, {}, "60 posts, the rule asks for 100"),
+        ({"min_severity": 4}, {}, "severity 3.5"),
+        ({"brands": ("Other",)}, {}, "another brand"),
+        ({"regions": ("FR",)}, {}, "another region"),
+        ({"kinds": ("volume",)}, {}, "volume"),
+        ({"snooze_until": "2026-03-14T12:00"}, {}, "snoozed until 2026-03-14 12:00"),
+        ({}, {"over_at": NOW - 25 * HOUR}, "over for more than a day"),
+    ],
+)
+def test_a_rule_holds_back_and_says_why(
+    rule: dict[str, Any], changes: dict[str, Any], why: str
+) -> None:
+    decision = decide(notice(**changes), AlertRule(**rule), NOW, None)
+    assert not decision.send
+    assert why in decision.why
+
+
+def test_a_region_group_stands_for_its_countries() -> None:
+    rule = AlertRule(regions=("north",))
+    groups = {"north": ("DE", "DK")}
+    assert decide(notice(), rule, NOW, None, groups).send
+    assert not decide(notice(region="FR"), rule, NOW, None, groups).send
+
+
+def test_cooldown_counts_from_the_last_word_on_the_place() -> None:
+    rule = AlertRule(cooldown=6 * HOUR)
+    young = notice(started_at=NOW)
+    assert not decide(young, rule, NOW, NOW - 5 * HOUR).send
+    assert decide(young, rule, NOW, NOW - 7 * HOUR).send
+    # What already went on when the place was last told of is old news, of whatever kind.
+    assert not decide(notice(started_at=NOW - 8 * HOUR), rule, NOW, NOW - 7 * HOUR).send
+
+
+@pytest.mark.parametrize(
+    ("at", "ends"),
+    [
+        ("2026-03-14T21:59:00+01:00", None),
+        ("2026-03-14T22:00:00+01:00", "2026-03-15T07:00:00+01:00"),
+        ("2026-03-15T03:00:00+01:00", "2026-03-15T07:00:00+01:00"),
+        ("2026-03-15T07:00:00+01:00", None),
+        # The night of 29 March 2026 is an hour short in Berlin.
+        ("2026-03-28T23:00:00+01:00", "2026-03-29T07:00:00+02:00"),
+    ],
+)
+def test_quiet_hours_in_a_time_zone_pass_midnight(at: str, ends: str | None) -> None:
+    rule = AlertRule(quiet_hours="22:00-07:00", time_zone="Europe/Berlin")
+    now = int(datetime.fromisoformat(at).timestamp())
+    expected = now if ends is None else int(datetime.fromisoformat(ends).timestamp())
+    assert end_of_quiet(rule, now) == expected
+    decision = decide(notice(), rule, now, None)
+    assert decision.send
+    assert decision.at == expected
+
+
+# -- messages -------------------------------------------------------------------------------------
+
+
+def test_a_strangers_text_cannot_act() -> None:
+    text = "see https://evil.example/x?y\n\n@everyone <!channel> \u202emirror evil.com bye"
+    shown = harmless(text)
+    assert "://" not in shown
+    assert "evil.example" not in shown
+    assert "evil.com" not in shown
+    assert "@everyone" not in shown
+    assert "<!" not in shown
+    assert "\n" not in shown
+    assert "\u202e" not in shown
+    assert len(harmless("x" * 5000)) == 200
+    assert harmless("It is late. Again. 2.5 hours") == "It is late. Again. 2.5 hours"
+
+
+def test_the_message_says_what_where_how_sure_since_when_and_shows_posts() -> None:
+    row = {
+        "id": 7, "brand": "Acme", "region": "DE", "kind": "negative", "start": NOW - 2 * HOUR,
+        "end": None, "expected": 10.0, "observed": 60.0, "p_value": 1e-9, "severity": 3.5,
+        "found_at": NOW,
+    }  # fmt: skip
+    posts = [{"text": f"flight {i} cancelled", "key": f"x:{i}"} for i in range(5)]
+    said = of_spike(row, posts, "https://wall.example/")
+    assert said.title == "Acme, DE: 6.0 times the usual negative posts"
+    assert "60 negative posts, 10 are usual" in said.body
+    assert "at least 3.5 times" in said.body
+    assert "Where: DE" in said.body
+    assert "by chance once in 1e9 looks" in said.body
+    assert "Since: 2026-03-14 07:00 UTC, still going on" in said.body
+    assert '"flight 2 cancelled" (x:2)' in said.body
+    assert "flight 3" not in said.body
+    assert "https://wall.example/spikes?brand=Acme&spike=7" in said.body
+
+
+# -- the outbox -----------------------------------------------------------------------------------
+
+
+def test_a_spike_is_told_once_to_each_channel(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    heard, other = Heard(), Heard()
+    rules = config(AlertRule(channels=("chat", "mail")))
+    senders = {"chat": heard, "mail": other}
+    assert run_alerts(store, rules, {}, NOW, senders) == 2
+    store.save_spikes([spike(observed=90.0)], NOW + HOUR)
+    assert run_alerts(store, rules, {}, NOW + HOUR, senders) == 0
+    assert run_alerts(store, rules, {}, NOW + 20 * HOUR, senders) == 0
+    assert len(heard.messages) == len(other.messages) == 1
+
+
+def test_one_crisis_is_one_alert_whatever_it_raises(store: Store) -> None:
+    store.save_spikes([spike(), spike(kind="volume", severity=2.0)], NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat",)))
+    assert run_alerts(store, rules, {}, NOW, {"chat": heard}) == 1
+    assert "negative posts" in heard.messages[0][0]
+    assert run_alerts(store, rules, {}, NOW + 12 * HOUR, {"chat": heard}) == 0
+
+
+def test_quiet_hours_hold_a_message_until_they_end(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat",), quiet_hours="08:00-12:00"))
+    assert run_alerts(store, rules, {}, NOW, {"chat": heard}) == 0
+    assert run_alerts(store, rules, {}, NOW + 3 * HOUR, {"chat": heard}) == 1
+
+
+def test_a_digest_comes_once_a_span_even_after_a_pause(store: Store) -> None:
+    store.save_spikes([spike(), spike(region="FR")], NOW + 60)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat",), digest=4 * HOUR))  # spans begin at 08:00, 12:00
+    assert run_alerts(store, rules, {}, NOW + 600, {"chat": heard}) == 0
+    for later in (3 * HOUR, 3 * HOUR + 60, 6 * HOUR):
+        run_alerts(store, rules, {}, NOW + later, {"chat": heard})
+    assert len(heard.messages) == 1
+    assert "2 alerts" in heard.messages[0][0]
+    assert "Where: DE" in heard.messages[0][1]
+    assert "Where: FR" in heard.messages[0][1]
+
+
+def test_a_failing_channel_retries_later_and_later_and_shows(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    heard = Heard()
+    heard.broken = True
+    rules = config(AlertRule(channels=("chat",)))
+    assert run_alerts(store, rules, {}, NOW, {"chat": heard}) == 0
+    (row,) = store.alerts()
+    assert (row["state"], row["detail"]) == ("failed", "the line is down")
+    first_wait = row["next_try"] - NOW
+    assert run_alerts(store, rules, {}, NOW + 1, {"chat": heard}) == 0
+    assert store.alerts()[0]["attempts"] == 1
+    run_alerts(store, rules, {}, row["next_try"], {"chat": heard})
+    again = store.alerts()[0]
+    assert again["next_try"] - row["next_try"] > first_wait
+    heard.broken = False
+    assert run_alerts(store, rules, {}, again["next_try"], {"chat": heard}) == 1
+    assert not heard.messages[0][0].startswith("(possible repeat)")
+
+
+def test_a_channel_without_an_address_says_which_variable_is_missing(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    rules = config(AlertRule(channels=("chat",)), channels={"chat": "ALERT_CHAT"})
+    assert run_alerts(store, rules, {}, NOW) == 0
+    assert "set ALERT_CHAT in the environment" in store.alerts()[0]["detail"]
+
+
+STEPS = ("before sending", "while sending", "after the message left", "after sent")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_kill_nine_at_every_step_loses_nothing(tmp_path: Path, step: str) -> None:
+    """A child process dies by SIGKILL; the next run delivers, and marks what may be a double."""
+    path, sent = tmp_path / "g.db", tmp_path / "sent"
+    Store(path).save_spikes([spike()], NOW)
+    rules = config(AlertRule(channels=("chat",)))
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    class Dying(Store):
+        def mark_alert(
+            self, alert_id: int, state: str, now: int, detail: str | None = None,
+            next_try: int | None = None,
+        ) -> None:  # fmt: skip
+            if step == "before sending" and state == "sending":
+                die()
+            if step == "after the message left" and state == "sent":
+                die()
+            super().mark_alert(alert_id, state, now, detail, next_try)
+            if step == "after sent" and state == "sent":
+                die()
+
+    def send(title: str, body: str) -> None:
+        if step == "while sending" and not sent.exists():
+            sent.touch()
+            die()
+        with sent.open("a") as file:
+            file.write(title + "\n")
+
+    child = os.fork()
+    if child == 0:
+        run_alerts(Dying(path), rules, {}, NOW, {"chat": send})
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    run_alerts(Store(path), rules, {}, NOW + 60, {"chat": send})
+    run_alerts(Store(path), rules, {}, NOW + 120, {"chat": send})
+    lines = sent.read_text().splitlines()
+    repeats = [line.startswith("(possible repeat)") for line in lines]
+    assert (
+        repeats
+        == {
+            "before sending": [False],
+            "while sending": [True],
+            "after the message left": [False, True],
+            "after sent": [False],
+        }[step]
+    )
+    assert [row["state"] for row in Store(path).alerts()] == ["sent"]
+
+
+def test_precision_counts_only_what_was_judged() -> None:
+    week = NOW - 5 * 86400  # Monday 9 March 2026
+    rows = [
+        {"sent_at": week, "verdict": "useful"},
+        {"sent_at": week, "verdict": "useful"},
+        {"sent_at": week, "verdict": "noise"},
+        {"sent_at": week, "verdict": None},
+        {"sent_at": None, "verdict": "noise"},
+        {"sent_at": week + 7 * 86400, "verdict": None},
+    ]
+    first, second = precision_by_week(rows)
+    assert first == {
+        "week": "2026-03-09", "sent": 4, "useful": 2, "noise": 1, "precision": pytest.approx(2 / 3)
+    }  # fmt: skip
+    assert second["precision"] is None
+
+
+# -- real servers ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mail() -> Iterator[tuple[str, list[bytes]]]:
+    """A real SMTP server on loopback; its address for apprise, and what it was given."""
+    smtp = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd, a dev dependency")
+    got: list[bytes] = []
+
+    class Keep:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+            await asyncio.sleep(0)
+            got.append(envelope.content)
+            return "250 kept"
+
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = smtp.Controller(Keep(), hostname="127.0.0.1", port=port)
+    server.start()
+    yield (
+        f"mailto://127.0.0.1:{port}?from=wall@example.org&to=team@example.org&mode=insecure",
+        got,
+    )
+    server.stop()
+
+
+@pytest.mark.network
+def test_an_alert_reaches_a_real_mail_server(store: Store, mail: tuple[str, list[bytes]]) -> None:
+    address, got = mail
+    store.save_spikes([spike()], NOW)
+    rules = config(AlertRule(channels=("mail",)), channels={"mail": "ALERT_MAIL"})
+    assert run_alerts(store, rules, {"ALERT_MAIL": address}, NOW) == 1
+    (raw,) = got
+    message = message_from_bytes(raw)
+    assert message["Subject"] == "Acme, DE: 6.0 times the usual negative posts"
+    assert message["To"] == "team@example.org"
+    body = message.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    assert b"60 negative posts, 10 are usual" in body
+
+
+@pytest.mark.network
+def test_a_refused_connection_is_told_without_the_address(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    rules = config(AlertRule(channels=("mail",)), channels={"mail": "ALERT_MAIL"})
+    secret = "mailto://user:hunter2@127.0.0.1:9?from=a@example.org&to=b@example.org&mode=insecure"
+    assert run_alerts(store, rules, {"ALERT_MAIL": secret}, NOW) == 0
+    (row,) = store.alerts()
+    assert row["state"] == "failed"
+    assert "mail" in row["detail"]
+    assert "hunter2" not in row["detail"]
+
+
+def test_log_is_always_there(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.save_spikes([spike()], NOW)
+    assert run_alerts(store, config(), {}, NOW) == 1
+    assert "Acme, DE" in caplog.text
+    assert set(senders_for(config(), {})) == {"log"}
+
+
+def test_deliver_does_not_stop_at_a_broken_channel(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    heard, broken = Heard(), Heard()
+    broken.broken = True
+    rules = config(AlertRule(channels=("a", "b")))
+    run_alerts(store, rules, {}, NOW, {"a": broken, "b": heard})
+    assert len(heard.messages) == 1
+    assert deliver(store, {"a": heard, "b": heard}, NOW + HOUR) == 1
