@@ -1,1 +1,1 @@
-"""Judges: text and numbers in, judgement out. No database, no network, and nothing of ours is imported here."""
+"""Judges: text and numbers in, judgement out. No database, no network, nothing of ours inside."""

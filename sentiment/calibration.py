@@ -1,0 +1,53 @@
+"""From raw scores to probabilities that mean what they say, language by language.
+
+``p = softmax((logits + bias) / temperature)``. The temperature makes confidence match accuracy (Guo et
+al. 2017); the bias moves the line between classes where a language's own val says that it helps. Both
+are chosen in training/calibrate.py; a language without its own entry uses the shared one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One temperature and three biases, in the order negative, neutral, positive."""
+
+    temperature: float = 1.0
+    bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The shared scale, and the languages that have their own."""
+
+    shared: Scale = Scale()
+    languages: Mapping[str, Scale] = field(default_factory=dict)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Calibration:
+        """Read the ``calibration`` part of the bundled configuration."""
+        return cls(_scale(config["shared"]), {k: _scale(v) for k, v in config["languages"].items()})
+
+    def apply(self, logits: Sequence[float], language: str) -> tuple[float, float, float]:
+        """Probabilities of negative, neutral, positive for one text in ``language``."""
+        scale = self.languages.get(language, self.shared)
+        p = softmax([(x + b) / scale.temperature for x, b in zip(logits, scale.bias, strict=True)])
+        return (p[0], p[1], p[2])
+
+
+def _scale(raw: Mapping[str, Any]) -> Scale:
+    a, b, c = raw["bias"]
+    return Scale(float(raw["temperature"]), (float(a), float(b), float(c)))
+
+
+def softmax(logits: Sequence[float]) -> list[float]:
+    """Softmax of a few numbers, in plain floats."""
+    top = max(logits)
+    e = [math.exp(x - top) for x in logits]
+    total = sum(e)
+    return [x / total for x in e]

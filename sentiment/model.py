@@ -1,0 +1,246 @@
+"""Judging posts: load once, score batches.
+
+Importing this module does not import torch; :func:`load` does. A judge takes items (a text, perhaps the
+span of the brand in it) and gives a :class:`Judgement` each: three calibrated probabilities that sum to
+one, the label, how sure that is, the language, and what the post wants (the second head).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentiment import language as languages
+from sentiment.calibration import Calibration
+from sentiment.errors import SentimentError
+from sentiment.rules import LABELS, PhraseRule, first_match
+from sentiment.text import normalise, normalise_marked, window
+
+if TYPE_CHECKING:
+    from sentiment.encoder import Encoded
+
+__all__ = ["LABELS", "UNSURE", "Item", "Judge", "Judgement", "PhraseRule", "load"]
+
+UNSURE = "unsure"
+CACHED = 50_000
+"""Scores kept by normalised text and target: reposts and campaigns are judged once."""
+CHUNK = 4_096
+"""Texts handed to the encoder at once: enough to sort by length, little enough to stay small."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One post to judge. ``target`` is the character span of the brand in ``text``: with it, the label
+    is how the post feels about that brand; without it, about anything. ``language`` skips detection."""
+
+    text: str
+    target: tuple[int, int] | None = None
+    language: str | None = None
+    rules: Sequence[PhraseRule] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the judge says of one post; probabilities sum to 1.
+
+    ``label`` is the likeliest of :data:`LABELS`, or ``unsure`` where a threshold was asked for and the
+    confidence lies below it. ``rule`` names the phrase that decided instead of the model (its label
+    then has confidence 1). ``intent`` is None where the model has no second head.
+    """
+
+    label: str
+    negative: float
+    neutral: float
+    positive: float
+    confidence: float
+    language: str
+    intent: str | None = None
+    intent_confidence: float | None = None
+    rule: str | None = None
+
+    @property
+    def probabilities(self) -> tuple[float, float, float]:
+        """In the order of :data:`LABELS`."""
+        return (self.negative, self.neutral, self.positive)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Raw scores of one text, before calibration: what the cache keeps."""
+
+    logits: tuple[float, float, float]
+    intents: tuple[float, ...] = ()
+
+
+class Judge:
+    """Shared by the bundled model and any other: cache, language, calibration, rules, threshold."""
+
+    version: str
+    description: str
+    calibration: Calibration
+    intents: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._cache: OrderedDict[tuple[str, tuple[int, int] | None], Scored] = OrderedDict()
+
+    def score(self, texts: Sequence[tuple[str, tuple[int, int] | None]]) -> list[Scored]:
+        """Score normalised texts with their target spans; each kind of model has its own."""
+        raise NotImplementedError
+
+    def judge(self, items: Sequence[Item], *, threshold: float | None = None) -> list[Judgement]:
+        """Judge ``items``, in their order; below ``threshold`` (0 to 1) a label is ``unsure``."""
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise SentimentError(f"the threshold is {threshold}; it must lie between 0 and 1")
+        out: list[Judgement] = []
+        for at in range(0, len(items), CHUNK):
+            out += self._judge(items[at : at + CHUNK], threshold)
+        return out
+
+    def _judge(self, items: Sequence[Item], threshold: float | None) -> list[Judgement]:
+        keys = [_key(item) for item in items]
+        scored = self._scores(keys)
+        told = iter(languages.detect([i.text for i in items if i.language is None]))
+        out = []
+        for item, key in zip(items, keys, strict=True):
+            code = item.language if item.language is not None else next(told).code
+            out.append(self._judgement(scored[key], code, item, threshold))
+        return out
+
+    def _scores(
+        self, keys: Sequence[tuple[str, tuple[int, int] | None]]
+    ) -> dict[tuple[str, tuple[int, int] | None], Scored]:
+        found = {key: self._cache[key] for key in keys if key in self._cache}
+        fresh = [key for key in dict.fromkeys(keys) if key not in found]
+        found.update(zip(fresh, self.score(fresh), strict=True) if fresh else ())
+        for key in fresh:
+            self._cache[key] = found[key]
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+        return found
+
+    def _judgement(
+        self, scored: Scored, code: str, item: Item, threshold: float | None
+    ) -> Judgement:
+        p = self.calibration.apply(scored.logits, code)
+        best = max(range(3), key=p.__getitem__)
+        intent, sure = _best_intent(scored.intents, self.intents)
+        said = Judgement(LABELS[best], *p, p[best], code, intent, sure)
+        rule = first_match(item.text, item.rules) if item.rules else None
+        if rule is not None:
+            n, o, q = (float(name == rule.label) for name in LABELS)
+            said = replace(said, negative=n, neutral=o, positive=q, confidence=1.0)
+            return replace(said, label=rule.label, rule=rule.phrase)
+        if threshold is not None and said.confidence < threshold:
+            return replace(said, label=UNSURE)
+        return said
+
+
+class Bundled(Judge):
+    """The model that ships with the product; ``fast`` leaves the encoder early, at a stated cost."""
+
+    def __init__(self, folder: Path, *, fast: bool, threads: int | None) -> None:
+        from tokenizers import Tokenizer
+
+        from sentiment import bundle
+
+        super().__init__()
+        config = bundle.read_config(folder)
+        bundle.verify(folder, config)
+        use_threads(threads)
+        from sentiment.encoder import Encoder, best_dtype
+
+        self.config = config
+        self.dtype = best_dtype()
+        self.version = bundle.version_of(config) + ("-fast" if fast else "")
+        self.intents = tuple(config["intents"])
+        self.calibration = Calibration.from_config(
+            config["calibration"]["fast" if fast else "full"]
+        )
+        self._tokenizer = Tokenizer.from_file(str(folder / bundle.TOKENIZER))
+        self._encoder = Encoder(bundle.read_tensors(folder), config, fast=fast, dtype=self.dtype)
+        self.description = f"{self.version}, {str(self.dtype).removeprefix('torch.')} on this CPU"
+
+    def score(self, texts: Sequence[tuple[str, tuple[int, int] | None]]) -> list[Scored]:
+        """Tokenise in one call, run the encoder on batches of like length."""
+        read = [(text, span) if span is None else window(text, span) for text, span in texts]
+        tokenise = self._tokenizer.encode_batch_fast
+        if any(span is not None for _, span in read):
+            tokenise = self._tokenizer.encode_batch  # the fast one keeps no offsets
+        encodings = tokenise([text for text, _ in read])
+        first, second = self._encoder.logits(
+            [_encoded(e, span) for e, (_, span) in zip(encodings, read, strict=True)]
+        )
+        return [
+            Scored((a[0], a[1], a[2]), tuple(b))
+            for a, b in zip(first.tolist(), second.tolist(), strict=True)
+        ]
+
+
+def _encoded(encoding: Any, span: tuple[int, int] | None) -> Encoded:
+    from sentiment.encoder import Encoded
+
+    if span is None:
+        return Encoded(encoding.ids)
+    hit = [i for i, (a, b) in enumerate(encoding.offsets) if a < span[1] and b > span[0]]
+    return Encoded(encoding.ids, (hit[0], hit[-1] + 1) if hit else None)
+
+
+def load(model: str = "bundled", *, threads: int | None = None) -> Judge:
+    """Load a judge: ``bundled``, ``fast``, a local folder, or a hub id (``owner/name[@revision]``).
+
+    Raises SentimentError where the files are missing or damaged, or the hub cannot be reached.
+    """
+    if model in ("bundled", "fast"):
+        from sentiment.bundle import FOLDER
+
+        return Bundled(FOLDER, fast=model == "fast", threads=threads)
+    from sentiment.hub import Hub
+
+    return Hub(model, threads=threads)
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use ``threads`` cores (all that this process may run on, when None)."""
+    import os
+
+    import torch
+
+    if threads is not None and threads < 1:
+        raise SentimentError(f"threads is {threads}; it must be 1 or more")
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+
+
+def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Group a stream of items into lists of at most ``size``."""
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _key(item: Item) -> tuple[str, tuple[int, int] | None]:
+    if item.target is None:
+        return normalise(item.text), None
+    return normalise_marked(item.text, item.target)
+
+
+def _best_intent(logits: Sequence[float], names: Sequence[str]) -> tuple[str | None, float | None]:
+    from sentiment.calibration import softmax
+
+    if not logits or not names:
+        return None, None
+    p = softmax(logits)
+    best = max(range(len(p)), key=p.__getitem__)
+    return names[best], p[best]
+
+
+def describe(judge: Judge) -> dict[str, Any]:
+    """What `groundswell status` and the pages say of the model in use."""
+    return {"version": judge.version, "description": judge.description}

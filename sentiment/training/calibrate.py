@@ -1,0 +1,149 @@
+"""Step 7: temperature and bias by language, chosen on val and kept only where val says they help.
+
+Rows are grouped by the language that serving would *detect*, since that is all it will know. A
+language's own scale must beat the shared one on folds that it was not fitted on (five-fold
+cross-fitting inside val); where several sources share a code (Portuguese of Brazil and of
+Mozambique), none of them may lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentiment.evaluate import calibration_error
+
+Floats = npt.NDArray[np.float64]
+FOLDS, LEAST_ROWS = 5, 250
+TEMPERATURES = np.round(np.arange(0.5, 2.55, 0.05), 2)
+BIASES = np.round(np.arange(-0.9, 0.95, 0.1), 2)
+
+
+@dataclass
+class Rows:
+    """Val rows of one detected language: logits [n, 3], labels [n], and which source each is from."""
+
+    logits: Floats
+    labels: npt.NDArray[np.int64]
+    source: npt.NDArray[np.int64]
+
+    def part(self, keep: npt.NDArray[np.bool_]) -> Rows:
+        return Rows(self.logits[keep], self.labels[keep], self.source[keep])
+
+    def weights(self) -> Floats:
+        """Every source counts the same, however many rows it has."""
+        counts = np.bincount(self.source, minlength=int(self.source.max()) + 1)
+        w = 1.0 / counts[self.source]
+        return np.asarray(w / w.sum(), dtype=float)
+
+
+def probabilities(logits: Floats, temperature: float, bias: Sequence[float]) -> Floats:
+    """The formula that serving uses (sentiment/calibration.py), on arrays."""
+    z = (logits + np.asarray(bias)) / temperature
+    e = np.exp(z - z.max(1, keepdims=True))
+    return np.asarray(e / e.sum(1, keepdims=True))
+
+
+def quality(rows: Rows, bias: Sequence[float], measure: str) -> Floats:
+    """Macro F1 (or macro recall) of each source under ``bias``."""
+    guess = (rows.logits + np.asarray(bias)).argmax(1)
+    out = []
+    for s in np.unique(rows.source):
+        mine = rows.source == s
+        table = np.zeros((3, 3))
+        np.add.at(table, (rows.labels[mine], guess[mine]), 1)
+        hit = table.diagonal()
+        if measure == "recall":
+            out.append((hit / np.maximum(table.sum(1), 1)).mean())
+        else:
+            out.append((2 * hit / np.maximum(table.sum(0) + table.sum(1), 1)).mean())
+    return np.array(out)
+
+
+def fit_bias(rows: Rows, measure: str) -> tuple[float, float, float]:
+    """The bias of negative and positive (neutral stays 0) with the best mean quality, small first."""
+    best, found = -1.0, (0.0, 0.0, 0.0)
+    for a in BIASES:
+        for b in BIASES:
+            score = quality(rows, (a, 0.0, b), measure).mean() - 0.004 * (abs(a) + abs(b))
+            if score > best:
+                best, found = float(score), (float(a), 0.0, float(b))
+    return found
+
+
+def fit_temperature(rows: Rows, bias: Sequence[float]) -> float:
+    """The temperature with the least calibration error, weighed with the likelihood for steadiness."""
+    w, best, found = rows.weights(), 1e9, 1.0
+    for t in TEMPERATURES:
+        p = probabilities(rows.logits, float(t), bias)
+        loss = -(w * np.log(p[np.arange(len(p)), rows.labels] + 1e-9)).sum()
+        gap = np.mean(
+            [ece(rows.part(rows.source == s), float(t), bias) for s in np.unique(rows.source)]
+        )
+        if 0.2 * loss + gap < best:
+            best, found = float(0.2 * loss + gap), float(t)
+    return found
+
+
+def ece(rows: Rows, temperature: float, bias: Sequence[float]) -> float:
+    """Expected calibration error of the likeliest label."""
+    p = probabilities(rows.logits, temperature, bias)
+    return calibration_error(p.max(1).tolist(), (p.argmax(1) == rows.labels).tolist())
+
+
+def folds(n: int, seed: int = 7) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(seed).permutation(np.arange(n) % FOLDS)
+
+
+def own_scale(
+    rows: Rows, shared: tuple[float, Sequence[float]], measure: str
+) -> dict[str, Any] | None:
+    """A language's own scale if cross-fitting says that it helps, else None."""
+    if len(rows.labels) < LEAST_ROWS:
+        return None
+    fold = folds(len(rows.labels))
+    gains, gaps = [], []
+    for k in range(FOLDS):
+        fitted, held = rows.part(fold != k), rows.part(fold == k)
+        tilt = fit_bias(fitted, measure)
+        base = quality(held, shared[1], measure)
+        tuned = quality(held, tilt, measure)
+        gains.append(tuned - base if len(tuned) == len(base) else np.zeros(1))
+        t = fit_temperature(fitted, shared[1])
+        gaps.append(ece(held, shared[0], shared[1]) - ece(held, t, shared[1]))
+    width = min(len(g) for g in gains)
+    gain = np.mean([g[:width] for g in gains], axis=0)
+    use_bias = gain.mean() > 0.004 and gain.min() > -0.004
+    if not use_bias and np.mean(gaps) <= 0.0:
+        return None
+    bias: Sequence[float] = fit_bias(rows, measure) if use_bias else shared[1]
+    return {
+        "temperature": fit_temperature(rows, bias),
+        "bias": list(bias),
+        "rows": len(rows.labels),
+        "gain": round(float(gain.mean()), 4) if use_bias else 0.0,
+    }
+
+
+def fit(by_code: dict[str, Rows]) -> dict[str, Any]:
+    """The ``calibration`` part of the configuration, from val rows by detected language."""
+    every = [r for r in by_code.values() if len(r.labels) >= 50]
+    pooled = Rows(
+        np.concatenate([r.logits for r in every]),
+        np.concatenate([r.labels for r in every]),
+        np.concatenate([np.full(len(r.labels), i) for i, r in enumerate(every)]),
+    )
+    bias = (0.0, 0.0, 0.0)
+    shared = (fit_temperature(pooled, bias), bias)
+    languages = {}
+    for code, rows in sorted(by_code.items()):
+        if code == "unknown":
+            continue
+        scale = own_scale(rows, shared, "recall" if code == "en" else "f1")
+        if scale is not None:
+            languages[code] = scale
+    return {"shared": {"temperature": shared[0], "bias": list(bias)}, "languages": languages}

@@ -1,0 +1,111 @@
+"""Step 8: the figures of the card: every val file through the shipped judge, as a user would."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentiment import language as languages
+from sentiment.evaluate import report
+from sentiment.model import LABELS, Bundled, Item
+from sentiment.text import normalise
+from sentiment.training.calibrate import Rows
+from sentiment.training.data import airlines_named, read_tsv
+
+XLMT = ("arabic", "english", "french", "german", "hindi", "italian", "portuguese", "spanish")
+
+
+def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
+    """Raw logits of every val row, grouped by the language that serving detects."""
+    logits, labels, source = defaultdict(list), defaultdict(list), defaultdict(list)
+    for number, path in enumerate(sorted((shared / "sentiment").glob("*/val.tsv"))):
+        rows = read_tsv(path)
+        scored = judge.score([(normalise(text), None) for _, text in rows])
+        for (label, _), one, told in zip(
+            rows, scored, languages.detect([t for _, t in rows]), strict=True
+        ):
+            logits[told.code].append(one.logits)
+            labels[told.code].append(LABELS.index(label))
+            source[told.code].append(number)
+    return {
+        code: _drop_strays(
+            Rows(np.array(logits[code]), np.array(labels[code]), np.array(source[code]))
+        )
+        for code in logits
+    }
+
+
+def _drop_strays(rows: Rows) -> Rows:
+    """Leave out sources with a handful of rows in this language: mistakes of the detector."""
+    counts = np.bincount(rows.source)
+    keep = counts[rows.source] >= max(20, 0.05 * len(rows.source))
+    rows = rows.part(keep) if keep.any() else rows
+    _, again = np.unique(rows.source, return_inverse=True)
+    return Rows(rows.logits, rows.labels, again)
+
+
+def measure(judge: Bundled, shared: Path) -> dict[str, Any]:
+    """Quality by language on val, in per cent, language told from each text."""
+    out: dict[str, Any] = {}
+    pooled: list[tuple[str, str, float]] = []
+    for path in sorted((shared / "sentiment").glob("*/val.tsv")):
+        rows = read_tsv(path)
+        said = judge.judge([Item(text) for _, text in rows])
+        gold, guess = [lab for lab, _ in rows], [j.label for j in said]
+        confidence = [j.confidence for j in said]
+        result = report(gold, guess, confidence)
+        at_80 = next(p for p in result["coverage"] if p["coverage"] == 0.8)
+        out[path.parent.name] = {
+            "n": result["n"],
+            "accuracy": round(100 * result["accuracy"], 1),
+            "macro_recall": round(100 * result["macro_recall"], 1),
+            "macro_f1": round(100 * result["macro_f1"], 1),
+            "ece": round(result["ece"], 3),
+            "macro_recall_at_80": round(100 * at_80["macro_recall"], 1),
+        }
+        pooled += list(zip(gold, guess, confidence, strict=True))
+    curve = report(*map(list, zip(*pooled, strict=True)))["coverage"]
+    return {
+        "languages": out,
+        "xlmt_average": round(sum(out[n]["macro_f1"] for n in XLMT) / len(XLMT), 1),
+        "coverage": [{k: round(v, 3) for k, v in point.items()} for point in curve],
+    }
+
+
+def two_brands(judge: Bundled, shared: Path, file: Path) -> dict[str, Any]:
+    """How often the label toward each of two brands in one post is right.
+
+    ``file`` names the posts by row of the airline set and a prefix of their SHA-256, with our own
+    label toward each brand; the posts themselves are not copied. None of them was trained on.
+    """
+    with (shared / "airline" / "tweets.csv").open(encoding="utf-8", newline="") as lines:
+        texts = [row["text"] for row in csv.DictReader(lines)]
+    items, gold, post = [], [], []
+    for line in file.read_text(encoding="utf-8").splitlines()[1:]:
+        row, digest, brand, label = line.split("\t")
+        text = texts[int(row)]
+        if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
+            raise ValueError(f"row {row} of the airline set is not the post that was labelled")
+        items.append(Item(text, airlines_named(text)[brand]))
+        gold.append(label)
+        post.append(row)
+    guess = [said.label for said in judge.judge(items)]
+    plain = [said.label for said in judge.judge([Item(item.text) for item in items])]
+    mixed = {p for p in post if len({g for g, q in zip(gold, post, strict=True) if q == p}) > 1}
+    torn = [i for i, p in enumerate(post) if p in mixed]
+    return {
+        "posts": len(set(post)),
+        "labels": len(gold),
+        "accuracy": sum(a == b for a, b in zip(gold, guess, strict=True)) / len(gold),
+        "accuracy_without_target": sum(a == b for a, b in zip(gold, plain, strict=True))
+        / len(gold),
+        "labels_in_mixed_posts": len(torn),
+        "accuracy_in_mixed_posts": sum(gold[i] == guess[i] for i in torn) / len(torn),
+        "without_target_in_mixed_posts": sum(gold[i] == plain[i] for i in torn) / len(torn),
+        "macro_f1": report(gold, guess, [1.0] * len(gold))["macro_f1"],
+    }

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sentiment import bundle
+from sentiment.errors import SentimentError
+from sentiment.model import UNSURE, Bundled, Item, load
+from sentiment.rules import PhraseRule
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("I love this phone, best purchase in years 😍", "positive"),
+        ("Worst airline ever, they lost my bag and nobody answers", "negative"),
+        ("The meeting is on Thursday at 5pm in room 12", "neutral"),
+        ("Das ist wirklich furchtbar, nie wieder", "negative"),
+        ("me encanta, muchísimas gracias", "positive"),
+        ("c'est nul, je suis très déçu du service", "negative"),
+        ("هذا المنتج سيء جدا ولا أنصح به", "negative"),
+        ("แย่มาก ไม่ซื้ออีกแล้ว", "negative"),
+        ("যো ধন্যবাদ, খুব ভালো লাগলো", "positive"),
+    ],
+)
+def test_plain_posts_get_the_plain_label(bundled: Bundled, text: str, label: str) -> None:
+    said = bundled.judge([Item(text)])[0]
+    assert said.label == label
+    assert sum(said.probabilities) == pytest.approx(1.0)
+    assert said.confidence == max(said.probabilities)
+
+
+def test_the_label_is_toward_the_marked_brand(bundled: Bundled) -> None:
+    text = "love my new Pixel, unlike the @acme brick it replaced"
+    pixel, acme = text.index("Pixel"), text.index("@acme")
+    toward = bundled.judge([Item(text, (pixel, pixel + 5)), Item(text, (acme, acme + 5))])
+    assert [said.label for said in toward] == ["positive", "negative"]
+
+
+def test_order_batching_and_cache_change_nothing(bundled: Bundled) -> None:
+    texts = ["great " * n + "service" for n in range(1, 60)] + ["awful", "awful", ""]
+    together = bundled.judge([Item(t) for t in texts])
+    fresh = load("bundled").judge([Item(t) for t in reversed(texts)])
+    assert [j.label for j in together] == [j.label for j in reversed(fresh)]
+    assert together[-3] == together[-2]
+
+
+def test_empty_and_hostile_texts_get_an_answer(bundled: Bundled) -> None:
+    texts = ["", " ", "\x00\x00", "a" * 100_000, "😂" * 5000, "\ud800 odd", "\ue000\ue001"]
+    said = bundled.judge([Item(t, (0, 3)) for t in texts] + [Item(t) for t in texts])
+    assert len(said) == 14
+    assert all(0 <= p <= 1 for j in said for p in j.probabilities)
+
+
+def test_unsure_only_when_asked(bundled: Bundled) -> None:
+    items = [Item("hm"), Item("I absolutely love it, thank you so much!")]
+    assert UNSURE not in {j.label for j in bundled.judge(items)}
+    assert {j.label for j in bundled.judge(items, threshold=1.0)} == {UNSURE}
+    with pytest.raises(SentimentError, match="between 0 and 1"):
+        bundled.judge(items, threshold=60)
+
+
+def test_a_phrase_rule_overrides_and_says_so(bundled: Bundled) -> None:
+    rules = (PhraseRule("war zone", "neutral"),)
+    text = "best night in the war zone ever, love it"
+    said = bundled.judge([Item(text, rules=rules)], threshold=0.99)[0]
+    assert (said.label, said.rule, said.confidence) == ("neutral", "war zone", 1.0)
+    assert bundled.judge([Item(text)])[0].rule is None
+
+
+def test_intents_come_in_the_same_pass(bundled: Bundled) -> None:
+    said = bundled.judge([Item("@acme where is my order? still waiting, this is ridiculous")])[0]
+    assert said.intent in bundled.intents
+    assert said.intent_confidence is not None
+    assert 0 < said.intent_confidence <= 1
+
+
+def test_a_given_language_is_believed(bundled: Bundled) -> None:
+    assert bundled.judge([Item("ok", language="sw")])[0].language == "sw"
+
+
+@pytest.mark.parametrize("name", [bundle.WEIGHTS, bundle.TOKENIZER, bundle.CONFIG])
+def test_a_missing_file_is_one_clear_sentence(bundled: Bundled, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(bundle.FOLDER, tmp_path / "weights")
+    (folder / name).unlink()
+    with pytest.raises(SentimentError, match=f"{name}.*(missing|has no)|has no .*{name}"):
+        Bundled(folder, fast=False, threads=None)
+
+
+def test_a_damaged_file_is_one_clear_sentence(bundled: Bundled, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundle.FOLDER, tmp_path / "weights")
+    with (folder / bundle.WEIGHTS).open("r+b") as weights:
+        weights.seek(1_000_000)
+        weights.write(b"\x00\x01\x02\x03")
+    with pytest.raises(SentimentError, match="damaged") as caught:
+        Bundled(folder, fast=False, threads=None)
+    assert "\n" not in str(caught.value)
+    (folder / bundle.CONFIG).write_text("{", encoding="utf-8")
+    with pytest.raises(SentimentError, match="damaged"):
+        Bundled(folder, fast=False, threads=None)
+
+
+def test_the_version_changes_with_weights_and_with_calibration() -> None:
+    config = {
+        "name": "g", "version": "1", "sha256": {bundle.WEIGHTS: "a", bundle.TOKENIZER: "b"},
+        "calibration": {"full": 1},
+    }  # fmt: skip
+    first = bundle.version_of(config)
+    changed = json.loads(json.dumps(config))
+    changed["calibration"]["full"] = 2
+    assert bundle.version_of(changed) != first
+    changed = json.loads(json.dumps(config))
+    changed["sha256"][bundle.WEIGHTS] = "c"
+    assert bundle.version_of(changed) != first
+
+
+def test_the_weights_file_is_small_enough_for_git(bundled: Bundled) -> None:
+    assert (bundle.FOLDER / bundle.WEIGHTS).stat().st_size <= 50_000_000

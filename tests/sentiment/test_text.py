@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentiment.text import MAX_CHARACTERS, clause, normalise, normalise_marked, window
+
+
+@pytest.mark.parametrize(
+    ("post", "read"),
+    [
+        ("@acme you lost my bag https://t.co/abc", "@user you lost my bag http"),
+        ("write to help@acme.com", "write to help@acme.com"),
+        ("soooooo   gooood!!!!!!", "sooo goood!!!"),
+        ("call 1000000 or 0000", "call 1000000 or 0000"),
+        ("thanks&amp;bye\n\nsee www.acme.com/x", "thanks&bye see http"),
+        ("ask @acme@mastodon.social.", "ask @user."),
+        ("great 👍🏽 ❤️", "great 👍 ❤"),
+        ("\u200b  \ufeff", ""),
+    ],
+)
+def test_a_post_reads_as_the_training_texts_do(post: str, read: str) -> None:
+    assert normalise(post) == read
+
+
+@given(st.text(max_size=300))
+def test_normalising_twice_changes_nothing_more_than_once(post: str) -> None:
+    once = normalise(post)
+    assert len(once) <= MAX_CHARACTERS
+    assert "\n" not in once
+    assert once == once.strip()
+
+
+@given(st.text(max_size=120), st.integers(-5, 130), st.integers(-5, 130))
+def test_a_marked_span_always_lies_inside_the_text(post: str, start: int, end: int) -> None:
+    text, span = normalise_marked(post, (start, end))
+    assert span is None or 0 <= span[0] < span[1] <= len(text)
+
+
+def test_the_mark_follows_its_brand_through_masking() -> None:
+    post = "love my new Pixel, unlike the @acme_help brick it replaced"
+    start = post.index("acme")
+    text, span = normalise_marked(post, (start, start + 4))
+    assert text == "love my new Pixel, unlike the @user brick it replaced"
+    assert span is not None
+    assert text[slice(*span)] == "@user"
+
+
+def test_a_brand_inside_a_link_is_no_target() -> None:
+    post = "look https://acme.com/deal now"
+    text, span = normalise_marked(post, (13, 17))
+    assert text == "look http now"
+    assert span is None or text[slice(*span)] == "http"
+
+
+def test_a_brand_at_the_end_of_a_very_long_post_is_still_read() -> None:
+    post = "word " * 3000 + "acme is awful"
+    start = post.index("acme")
+    text, span = normalise_marked(post, (start, start + 4))
+    assert span is not None
+    assert text[slice(*span)] == "acme"
+
+
+def test_a_long_post_is_cut_to_the_sentences_around_its_brand() -> None:
+    filler = "Nothing of note happened on this day in town. " * 20
+    post = filler + "But acme was a delight. " + filler
+    start = post.index("acme")
+    cut, span = window(post, (start, start + 4))
+    assert len(cut) <= 360
+    assert "acme was a delight" in cut
+    assert cut[slice(*span)] == "acme"
+
+
+def test_a_clause_stops_at_the_contrast() -> None:
+    post = "Pixel is lovely, but acme broke twice. Fine."
+    pixel, acme = post.index("Pixel"), post.index("acme")
+    assert clause(post, (pixel, pixel + 5)) == "Pixel is lovely"
+    assert clause(post, (acme, acme + 4)) == "but acme broke twice."
