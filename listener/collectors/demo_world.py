@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from listener.collectors.demo_texts import HANDLES, data, wording
 from listener.mention import moment
 
 DAYS = 14
@@ -31,31 +31,11 @@ HOURS = (
 )  # fmt: skip
 WEEKDAYS = (1.08, 1.02, 1.0, 1.0, 1.1, 0.92, 0.85)
 CHECKPOINTS = (600, 1_800, 3_600, 10_800, 21_600)  # ages at which a post's engagement is seen again
-MISSPELT = (
-    "Quendarro", "Qendaro", "Quendario", "Quandaro", "Kwendaro", "Quendero", "Queendaro",
-    "Quenduro", "Quend\u0430ro", "Quendaroo", "Quen daro", "Quendao", "quednaro", "Quemdaro",
-)  # fmt: skip
-LOCAL = {"ja": "クエンダロ", "ar": "كويندارو", "hi": "क्वेंडारो", "th": "เควนดาโร"}
-HASHTAG = {"negative": "quendarofail", "crisis": "quendarodown"}
-HANDLES = {
-    "x": "quendaro",
-    "bluesky": "quendaro.example",
-    "mastodon": "quendaro@social.example",
-    "reddit": "quendaro_official",
-}
 PLATFORMS = (("x", 58), ("bluesky", 13), ("mastodon", 8), ("reddit", 15), ("news", 6))
 KINDS = (
     ("positive", 27), ("neutral", 25), ("negative", 24), ("ask", 10), ("rival", 4), ("spam", 3),
     ("chatter", 3), ("lookalike", 3), ("ambiguous", 1),
 )  # fmt: skip
-LABELS = {
-    "positive": "positive",
-    "negative": "negative",
-    "crisis": "negative",
-    "relief": "positive",
-}
-STOPS = {"ja": "。", "hi": "।", "th": ""}
-EMOJI = {"positive": "😊 🙌 ❤️ 👏 😍 🎉".split(), "negative": "😡 🤦 😤 👎 🙄 😞".split()}  # noqa: SIM905
 ANSWERED = {"negative": 0.55, "ask": 0.7, "positive": 0.12, "crisis": 0.16, "neutral": 0.02}
 
 
@@ -133,19 +113,6 @@ class Event:
         return {key: value for key, value in found.items() if value is not None}
 
 
-@lru_cache(1)
-def _data() -> tuple[dict[str, Any], dict[str, Any]]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    folder = Path(__file__).resolve().parents[1] / "data"
-    texts, world = (
-        yaml.load((folder / f"demo_{name}.yaml").read_text("utf-8"), loader)  # noqa: S506
-        for name in ("texts", "world")
-    )
-    return texts, world
-
-
 def poisson(rng: Random, mean: float) -> int:
     """A Poisson count (Knuth); large means are halved first."""
     if mean > 30:
@@ -168,7 +135,7 @@ class World:
 
     def __init__(self, seed: int, start: int, speed: float = 1.0) -> None:
         self.seed, self.start, self.speed = seed, start, speed
-        self.texts, world = _data()
+        self.texts, world = data()
         self.markets: dict[str, Any] = world["markets"]
         self.people: dict[str, Any] = world
         self._weights = sum(m["weight"] for m in self.markets.values())
@@ -264,7 +231,7 @@ class World:
         platform = choose(rng, PLATFORMS)
         if platform == "news" and kind != "neutral":
             platform = "x"
-        text, label, theme = self._text(rng, code, language, kind, platform)
+        text, label, theme = wording(rng, market, language, kind, platform)
         author = self._author(rng, code) if platform != "news" else self._paper(rng, code)
         weight = math.log10((author.get("followers") or 10) + 10)
         root = Event(
@@ -290,68 +257,6 @@ class World:
     def _id(self, *parts: object) -> str:
         said = ":".join(str(p) for p in (self.seed, self.start, *parts))
         return "demo-" + hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
-
-    def _brand(self, rng: Random, language: str, platform: str, kind: str) -> str:
-        """The brand as this author writes it."""
-        dice = rng.random()
-        if kind == "news" or platform == "news":
-            return "Quendaro"
-        if dice < 0.09:
-            wrong = rng.choice(MISSPELT)
-            return "@" + wrong.replace(" ", "").lower() if rng.random() < 0.25 else wrong
-        if dice < 0.3 and language in LOCAL:
-            return LOCAL[language]
-        if dice < 0.46 and platform in ("x", "bluesky", "mastodon"):
-            return "@" + HANDLES[platform]
-        if dice < 0.5 and platform == "x":
-            return "@QuendaroHelp"
-        if dice < 0.55 and kind in HASHTAG:
-            return "#" + HASHTAG[kind]
-        if dice < 0.6:
-            return "#Quendaro"
-        return "quendaro" if dice < 0.72 else "QUENDARO" if dice > 0.985 else "Quendaro"
-
-    def _text(
-        self, rng: Random, code: str, language: str, kind: str, platform: str
-    ) -> tuple[str, str, str | None]:
-        """(text, label that was meant, theme of a complaint)."""
-        texts, edges, theme = self.texts[language], self.texts["edges"], None
-        if kind in edges:
-            sentence = rng.choice(edges[kind][language])
-        elif kind == "negative":
-            theme = rng.choice(list(texts["negative"]))
-            sentence = rng.choice(texts["negative"][theme])
-        else:
-            theme = "outage" if kind == "crisis" else None
-            sentence = rng.choice(texts.get(kind) or texts["neutral"])
-        label = LABELS.get(kind, "neutral")
-        tone = {"crisis": "negative", "relief": "positive"}.get(kind, kind)
-        if tone in texts["tails"] and platform != "news":
-            if rng.random() < 0.55:
-                gap = "" if language == "ja" else " "
-                stop = "" if sentence[-1] in "?!。？！؟" else STOPS.get(language, ".")
-                sentence += stop + gap + rng.choice(texts["tails"][tone])
-            if rng.random() < 0.22:
-                if language != "de":  # where a capital may be a noun's
-                    sentence = sentence[:1].lower() + sentence[1:]
-                sentence = f"{rng.choice(texts['openers'])} {sentence}"
-            if tone in EMOJI and rng.random() < 0.3:
-                sentence += " " + "".join(rng.choices(EMOJI[tone], k=rng.choice((1, 1, 2, 3))))
-        market = self.markets[code]
-        filled = sentence.format(
-            b=self._brand(rng, language, platform, kind),
-            c=rng.choice(market["cities"])[0],
-            n=rng.randint(2, 6),
-            h="quendaro" if rng.random() < 0.6 else "quendarodeals",
-            i=rng.choice(texts["items"]),
-            p=market["price"].format(
-                rng.randint(4, 60) * market["scale"], rng.choice((0, 50, 90, 99))
-            ),
-            r=rng.choice(("Fendolu", "Fendolu", "fendolu", "@fendolu")),
-            o=rng.randint(100_000, 999_999),
-            u="",
-        )
-        return filled[:1].upper() + filled[1:] if rng.random() < 0.8 else filled, label, theme
 
     def _author(self, rng: Random, code: str) -> dict[str, Any]:
         """One of this market's some 150 people, always the same for the same number."""

@@ -12,7 +12,8 @@ import pytest
 
 from listener.collectors import Context, Cursor, Page
 from listener.collectors.demo import Demo, DemoOptions, demo_config, truth
-from listener.collectors.demo_world import DAYS, Crisis, Event, World, _data, poisson
+from listener.collectors.demo_texts import data
+from listener.collectors.demo_world import DAYS, Crisis, Event, World, poisson
 from listener.config import parse_config
 from listener.mention import Post, Query
 
@@ -213,7 +214,7 @@ def test_every_sentence_can_be_filled_and_reads_whole(history: list[Post]) -> No
         assert "{" not in post.text
         assert "  " not in post.text.strip()
         assert ".." not in post.text
-    texts, _ = _data()
+    texts, _ = data()
     for language, found in texts.items():
         if language == "edges":
             continue

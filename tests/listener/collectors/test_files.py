@@ -327,6 +327,8 @@ def test_the_platform_is_found_by_column_links_ids_or_said(tmp_path: Path) -> No
     nothing = write(tmp_path / "c.csv", [row(1)])
     assert inspect(nothing).platform == "file"
     assert inspect(nothing, FilesOptions(platform="Our Forum")).platform == "our-forum"
+    odd = [[*row(1), "http://[not a host"], [*row(2), "http://"]]
+    assert inspect(write(tmp_path / "e.csv", odd, [*HEADS, "url"])).platform == "file"
     at = 1_700_000_000
     snow = (at * 1000 - 1_288_834_974_657) << 22
     by_id = write(tmp_path / "d.csv", [[str(snow), str(at), "one two", "a"]])
