@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from rapidfuzz.distance import OSA, Levenshtein
+
 from listener.folding import plain
 
 BRAND_FLOOR = (
@@ -74,11 +76,13 @@ _RUN = re.compile(r"(.)\1+")
 _LONG_RUN = re.compile(r"(.)\1{2,}")
 
 
+@lru_cache(maxsize=200_000)
 def sound(word: str) -> str:
     """A coarse key of how a word sounds; equal keys may be said alike."""
     return _RUN.sub(r"\1", _SOUND.sub(lambda m: _SOUND_OF[m.group()], word))
 
 
+@lru_cache(maxsize=200_000)
 def skeleton(word: str) -> str:
     """The first letter and the consonants: what is left when vowels are left out."""
     return word[:1] + "".join(c for c in word[1:] if c not in _VOWELS)
@@ -252,44 +256,37 @@ class Channel:
         single = self._single(name, token)
         if single:
             return single
-        e, scale = self.errors, -math.log10(n)
-        best: list[list[tuple[float, int, str]]] = [
-            [(-99.0, 9, "")] * (m + 1) for _ in range(n + 1)
-        ]
-        best[0][0] = (0.0, 0, "")
-        for i in range(n + 1):
-            for j in range(m + 1):
-                if not i and not j:
-                    continue
-                options = []
-                a, b = name[i - 1 : i] if i else "", token[j - 1 : j] if j else ""
-                if i and j:
-                    p, k, kind = best[i - 1][j - 1]
-                    if a == b:
-                        options.append((p, k, kind))
-                    else:
-                        first = e.first["sub"] if i == 1 else 0.0
-                        options.append((p + e.slip("sub", a + b) + scale + first, k + 1, "sub"))
-                if i:
-                    p, k, _ = best[i - 1][j]
-                    twin = a == name[i - 2 : i - 1] or a == name[i : i + 1]
-                    how = "single" if twin and i > 1 else "drop"
-                    first = e.first["drop"] if i == 1 else 0.0
-                    options.append((p + e.slip(how, a) + scale + first, k + 1, how))
-                if j:
-                    p, k, _ = best[i][j - 1]
-                    how = "double" if b in (a, name[i : i + 1]) else "add"
-                    first = e.first[how] if not i else 0.0
-                    options.append((p + e.slip(how, b) + scale + first, k + 1, how))
-                if i > 1 and j > 1 and a != b and name[i - 2] == b and token[j - 2] == a:
-                    p, k, _ = best[i - 2][j - 2]
-                    first = e.first["swap"] if i == 2 else 0.0
-                    options.append((p + e.slip("swap", b + a) + scale + first, k + 1, "swap"))
-                best[i][j] = max(options)
-        logp, count, how = best[n][m]
-        if count > 3 or count == 0:
+        if n > 30 or m > 30:
             return None
-        return Reading(logp + e.several[count], _KINDS[how])
+        steps = Levenshtein.editops(name, token)
+        if OSA.distance(name, token, score_cutoff=3) < len(steps):
+            return self._swapped(name, token)
+        if len(steps) > 3:
+            return None
+        e, scale, logp, how = self.errors, -math.log10(n), 0.0, ""
+        for step, i, j in steps.as_list():
+            if step == "replace":
+                how, letters = "sub", name[i] + token[j]
+            elif step == "delete":
+                how, letters = ("single" if i and name[i] == name[i - 1] else "drop"), name[i]
+            else:
+                how, letters = ("double" if i and token[j] == name[i - 1] else "add"), token[j]
+            logp += e.slip(how, letters) + scale + (e.first[how] if i == 0 else 0.0)
+        return Reading(logp + e.several[len(steps)], _KINDS[how])
+
+    def _swapped(self, name: str, token: str) -> Reading | None:
+        """As ``edits`` for two letters swapped beside one other slip."""
+        best: Reading | None = None
+        scale = -math.log10(len(name)) + self.errors.several[2] - self.errors.several[1]
+        for i in range(len(name) - 1):
+            a, b = name[i], name[i + 1]
+            rest = self._single(name[:i] + b + a + name[i + 2 :], token) if a != b else None
+            if rest is not None:
+                logp = rest.logp + self.errors.slip("swap", a + b) + scale
+                logp += self.errors.first["swap"] if i == 0 else 0.0
+                if best is None or logp > best.logp:
+                    best = Reading(logp, "swapped letters")
+        return best
 
     def _single(self, name: str, token: str) -> Reading | None:
         """As ``edits`` where one slip explains the token: no table is needed."""
@@ -369,7 +366,7 @@ class Channel:
         for word in self.words.near(token):
             if word in (name, name + "s", name + "'s") or not word.isalpha():
                 continue
-            reading = self.edits(word, token)
+            reading = self._single(word, token)
             if reading:
                 mass += 10 ** (self.words.zipf(word) + NAME_ERROR + reading.logp)
         return math.log10(mass)

@@ -141,12 +141,16 @@ def _seams(folded: str, offsets: list[int] | None) -> tuple[str, list[int] | Non
 
 def plain(text: str) -> str:
     """The folded text alone, blanks collapsed: how names and patterns are compared."""
+    if text.isascii() and text.isalnum():
+        return text.lower()
     return " ".join(fold(text)[0].split())
 
 
 def fold_with_tags(text: str) -> tuple[str, list[int] | None]:
     """As ``fold``, and the words of CamelCase hashtags once more, apart, behind the text."""
     folded, offsets = fold(text)
+    if "#" not in text and "＃" not in text:
+        return folded, offsets
     extra: list[str] = []
     mapped: list[int] = []
     for tag in _TAG.finditer(text):

@@ -12,6 +12,7 @@ misspelling that only just falls short by itself is taken when such evidence sta
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
 import unicodedata
@@ -41,9 +42,12 @@ _REMEMBERED = 1_000_000
 _APOSTROPHES = "'’‘ʼ`´＇"
 _ARABIC_PREFIXES = ("و", "ف", "ب", "ل", "ال", "وال", "بال", "لل")
 _HEBREW_PREFIXES = ("ה", "ו", "ב", "ל", "מ", "ש", "כ")
+_ORDINARY_MARKS = re.compile(rf"[\w\s.\-{_APOSTROPHES}]*")
+_RUN = re.compile(r"(.)\1+")
 _SPACE = re.compile(r"\s")
 _LONGER_HANDLE = re.compile(
-    r"@|(?:\.[a-z0-9-]+)*\.(?:social|com|net|org|app|io|dev|online|xyz)\b|-\w"
+    # "@united-rebooked" names @united (X has no hyphen in a handle); "@acme-x.bsky.social" is another.
+    r"@|[a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:social|com|net|org|app|io|dev|online|xyz)\b|-[\w-]+@"
 )
 
 
@@ -84,7 +88,7 @@ class Explanation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a million of them are made, and freezing triples the time
 class _Target:
     """What one pattern stands for: ``role`` is name, handle, hashtag, variant, exclude or context."""
 
@@ -127,10 +131,12 @@ class _Names:
 
     words: dict[str, list[tuple[int, str, str, str]]] = field(default_factory=dict)
     keys: dict[str, set[str]] = field(default_factory=dict)
+    parts: bool = False  # whether there are names of several words
 
     def add(self, word: str, brand: int, keyword: str, before: str, after: str) -> None:
         if len(word) < 4 or len(word) > 30 or SPACELESS.search(word):
             return
+        self.parts |= bool(before or after)
         owners = self.words.setdefault(word, [])
         owners.append((brand, keyword, before, after))
         if len(owners) == 1:
@@ -157,17 +163,20 @@ def _keys(word: str) -> set[str]:
     bones = skeleton(word)
     if len(bones) > 3:
         keys.add("%" + bones)
-    run = re.sub(r"(.)\1+", r"\1", word)
-    keys.add(run[:7])
+    keys.add(_RUN.sub(r"\1", word)[:7])
     return keys
 
 
 def _reachable(name: str, token: str) -> bool:
     limit = 1 if len(name) < 6 else 2
-    if OSA.distance(name, token, score_cutoff=limit) <= limit:
+    if OSA.distance(name, token, score_cutoff=limit) <= limit or sound(name) == sound(token):
+        return True
+    if token.startswith(name) and token[len(name) :].isdecimal():
         return True
     return (
-        sound(name) == sound(token) or skeleton(name) == skeleton(token) or len(token) > len(name)
+        (skeleton(name) == skeleton(token) and len(token) < len(name))
+        or _RUN.sub(r"\1", name) == _RUN.sub(r"\1", token)
+        or name in unleet(token)
     )
 
 
@@ -182,13 +191,21 @@ class Matcher:
         self.brands = tuple(brands)
         rules = repr((CODE_VERSION, [_stable(b) for b in self.brands]))
         self.version = hashlib.sha256(rules.encode()).hexdigest()[:12]
-        self._patterns: dict[str, list[_Target]] = {}
+        # A pattern's owners; (brand, spelling) alone for an own misspelling, until it is met: there may
+        # be a million of them.
+        self._patterns: dict[str, list[_Target] | tuple[int, str]] = {}
         self._names: dict[tuple[str, ...], _Names] = {}
         self._addresses: dict[str, list[tuple[int, str]]] = {}
         self._queries: dict[int, Query] = {}
         self._suspended: dict[int, frozenset[str]] = {}
-        for index, brand in enumerate(self.brands):
-            self._add(index, brand)
+        collecting = gc.isenabled()
+        gc.disable()  # nothing made here is garbage, and looking for it doubles the time
+        try:
+            for index, brand in enumerate(self.brands):
+                self._add(index, brand)
+        finally:
+            if collecting:
+                gc.enable()
         self._targets = list(self._patterns.values())
         self._automaton = (
             ahocorasick_rs.AhoCorasick(
@@ -201,6 +218,10 @@ class Matcher:
         )
         self._plain: set[str] = set()  # words known to be nothing
         self._fuzzy: dict[str, tuple[_Fuzzy, ...]] = {}
+
+    def __len__(self) -> int:
+        """How many patterns the automaton holds."""
+        return len(self._targets)
 
     # -- building -----------------------------------------------------------------------------------
 
@@ -219,6 +240,11 @@ class Matcher:
                 plain(tag), _Target(index, "hashtag", "#" + tag, "#" + tag, "hashtag", 3.0)
             )
         for spelling in brand.misspellings:
+            if spelling.isascii() and spelling.isalnum():
+                key = " " + spelling.lower()
+                if key not in self._patterns:
+                    self._patterns[key] = (index, spelling)
+                    continue
             keyword = brand.names[0] if brand.names else brand.brand
             self._spelling(
                 index, spelling, _Target(index, "variant", keyword, spelling, "own", 3.0)
@@ -264,13 +290,20 @@ class Matcher:
     def _spelling(self, index: int, spelling: str, target: _Target) -> None:
         """A pattern of a spelling; with symbols in it, the original is compared as well."""
         folded = plain(spelling)
-        symbols = not re.fullmatch(rf"[\w\s.\-{_APOSTROPHES}]*", spelling)
+        symbols = not spelling.isalpha() and not _ORDINARY_MARKS.fullmatch(spelling)
         exact = _exact(spelling) if symbols else target.exact
         if not folded:
             return
-        if exact or SPACELESS.search(folded) or "\uac00" <= folded[-1] <= "\ud7a3":
-            target = _with(target, exact=exact, open_end="\uac00" <= folded[-1] <= "\ud7a3")
+        hangul = "\uac00" <= folded[-1] <= "\ud7a3"
+        if exact or hangul:
+            target = _with(target, exact=exact, open_end=hangul)
         self._pattern(folded, target)
+        if (
+            folded.isascii()
+            and "&" not in spelling
+            and (target.role != "name" or " " not in folded)
+        ):
+            return
         if "&" in spelling:
             for way in (spelling.replace("&", "&amp;"), spelling.replace("&", " & ")):
                 self._pattern(
@@ -289,9 +322,25 @@ class Matcher:
             return
         free = SPACELESS.match(folded) is not None
         key = folded if free else " " + folded
-        owners = self._patterns.setdefault(key, [])
+        owners = self._patterns.get(key)
+        if owners is None:
+            self._patterns[key] = [target]
+            return
+        if isinstance(owners, tuple):
+            owners = self._patterns[key] = [self._own(*owners)]
         if target not in owners:
             owners.append(target)
+
+    def _own(self, index: int, spelling: str) -> _Target:
+        brand = self.brands[index]
+        keyword = brand.names[0] if brand.names else brand.brand
+        return _Target(index, "variant", keyword, spelling, "own", 3.0)
+
+    def _owners(self, pattern: int) -> list[_Target]:
+        owners = self._targets[pattern]
+        if isinstance(owners, tuple):
+            owners = self._targets[pattern] = [self._own(*owners)]
+        return owners
 
     # -- matching -----------------------------------------------------------------------------------
 
@@ -388,7 +437,7 @@ class Matcher:
             for pattern, start, end in self._automaton.find_matches_as_indexes(
                 joined, overlapping=True
             ):
-                targets = self._targets[pattern]
+                targets = self._owners(pattern)
                 after = joined[end : end + 1]
                 plural = False
                 first = start + (joined[start] == " ")
@@ -407,22 +456,18 @@ class Matcher:
                         _Candidate(target, a, b, target.kind, target.odds, plural)
                     )
         if self._names:
-            for word in self._words(joined):
-                for fuzzy in self._fuzzy[word]:
-                    self._place(joined, fuzzy, place, found)
-
-    def _place(
-        self, joined: str, fuzzy: _Fuzzy, place: object, found: dict[int, list[_Candidate]]
-    ) -> None:
-        phrase = f" {fuzzy.phrase} "
-        at = joined.find(phrase)
-        while at >= 0:
-            post, a, b = place(at + 1, at + len(phrase) - 1)  # type: ignore[operator]
-            target = _Target(
-                fuzzy.brand, "fuzzy", fuzzy.keyword, fuzzy.phrase, fuzzy.kind, fuzzy.odds
-            )
-            found.setdefault(post, []).append(_Candidate(target, a, b, fuzzy.kind, fuzzy.odds))
-            at = joined.find(phrase, at + 1)
+            hot = [fuzzy for word in self._words(joined) for fuzzy in self._fuzzy[word]]
+            phrases = list(dict.fromkeys(f" {fuzzy.phrase} " for fuzzy in hot))
+            finder = ahocorasick_rs.AhoCorasick(phrases, store_patterns=False) if phrases else None
+            owners: dict[str, list[_Fuzzy]] = {}
+            for fuzzy in hot:
+                owners.setdefault(f" {fuzzy.phrase} ", []).append(fuzzy)
+            spans = finder.find_matches_as_indexes(joined, overlapping=True) if finder else ()
+            for which, start, end in spans:
+                post, a, b = place(start + 1, end - 1)
+                for f in owners[phrases[which]]:
+                    target = _Target(f.brand, "fuzzy", f.keyword, f.phrase, f.kind, f.odds)
+                    found.setdefault(post, []).append(_Candidate(target, a, b, f.kind, f.odds))
 
     def _words(self, joined: str) -> set[str]:
         """The words of a batch that are some name misspelled; new words are judged and remembered."""
@@ -443,13 +488,17 @@ class Matcher:
     def _decide(self, word: str) -> tuple[_Fuzzy, ...]:
         if not 3 <= len(word) <= 25 or word.isdecimal():
             return ()
-        if any(not target.exact for target in self._patterns.get(" " + word, ())):
+        listed = self._patterns.get(" " + word, ())
+        if isinstance(listed, tuple) and listed:
+            return ()
+        if any(isinstance(t, _Target) and not t.exact for t in listed):
             return ()  # somebody's name, or a word that somebody listed
         out: list[_Fuzzy] = []
         for languages, names in self._names.items():
             model = channel(languages)
-            if model.words.zipf(word) >= 4.2:
-                continue
+            zipf = model.words.zipf(word)
+            if zipf >= (4.6 if names.parts else 3.4):
+                continue  # too common a word to be anybody's misspelling
             near = names.near(word)
             out += _compounds(word, names, model)
             if not word.isascii():

@@ -98,7 +98,7 @@ _Candidates = Iterator[tuple[float, float, str, str]]  # score, slip (both log10
 def _phrases(name: str, base: str, model: Channel, languages: Sequence[str]) -> _Candidates:
     yield from _written(name, base)
     yield from _parted(name, base, model)
-    yield from _symbols(base)
+    yield from _symbols(base, model)
     yield from _scripts(name, base, languages)
 
 
@@ -231,14 +231,15 @@ def _parted(name: str, base: str, model: Channel) -> _Candidates:
             yield mine - 2.5 - max(zipf(whole) - 1.0, model.unseen(whole)), -2.2, whole, "suffix"
 
 
-def _symbols(base: str) -> _Candidates:
+def _symbols(base: str, model: Channel) -> _Candidates:
     """Look-alike symbols in place of a letter (``micro$oft``); never the whole of a short name."""
     if len(base) < 4 or " " in base:
         return
     for letter, symbol in _SYMBOLS.items():
         at = base.find(letter, 0)
         while at >= 0:
-            if 0 < at < len(base) - 1 or symbol == "$":
+            edge = base[1:] if not at else base[:-1] if at == len(base) - 1 else ""
+            if not edge or (symbol == "$" and model.words.zipf(edge) < 2):
                 yield 0.5, -2.2, base[:at] + symbol + base[at + 1 :], "look-alike"
             at = base.find(letter, at + 1)
 
