@@ -102,83 +102,63 @@ def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
 
 _NUMBERS = {"posts", "copies", "negative", "net", "usual", "low", "high", "run", "judged", "value"}
 _TREND = (
-    "kind",
-    "at",
-    "end",
-    "posts",
-    "copies",
-    "negative",
-    "net",
-    "usual",
-    "low",
-    "high",
-    "words",
-    "tone",
-    "run",
-    "judged",
-)
+    "kind", "at", "end", "posts", "copies", "negative", "net", "usual", "low", "high", "words",
+    "tone", "run", "judged",
+)  # fmt: skip
 
 
 def volume(
-    points: Sequence[Row],
-    spikes: Sequence[Row],
-    gaps: Sequence[tuple[int, int]],
-    colours: Palette,
-    zone: ZoneInfo,
-    *,
-    height: int = 210,
-) -> Drawing:
-    """Posts over time with their usual range, negative ones beneath, spikes marked, gaps as gaps."""
-    rows = [{**p, "kind": "point", "run": run} for p, run in zip(points, runs(points), strict=True)]
+    points: Sequence[Row], spikes: Sequence[Row], gaps: Sequence[tuple[int, int]],
+    colours: Palette, zone: ZoneInfo, *, until: int | None = None, height: int = 210,
+) -> Drawing:  # fmt: skip
+    """Posts over time with their usual range, negative ones beneath, spikes marked, gaps as gaps.
+
+    A point whose time is not over ``until`` is drawn apart: it is no fall, only not finished.
+    """
+    rows = [
+        {
+            **p,
+            "kind": "unfinished" if until is not None and p["end"] > until else "point",
+            "run": run,
+        }
+        for p, run in zip(points, runs(points), strict=True)
+    ]
     if points:
-        since, until = points[0]["at"], points[-1]["end"]
-        top = max((p["posts"] or 0 for p in points), default=0)
+        first, last = points[0]["at"], points[-1]["end"]
         for a, b in gaps:
-            if b > since and a < until:
-                rows.append(
-                    {
-                        "kind": "gap",
-                        "at": max(a, since),
-                        "end": min(b, until),
-                        "words": "not known: the source had more than it gave",
-                    }
-                )
+            if b > first and a < last:
+                why = "not known: the source had more than it gave"
+                rows.append({"kind": "gap", "at": max(a, first), "end": min(b, last), "words": why})
         for s in spikes:
-            place = max(s["start"], since)
-            near = [p["posts"] or 0 for p in points if p["at"] <= s["peak"] < p["end"]]
-            tone = (
-                "positive"
-                if s["kind"] == "positive"
-                else "plain"
-                if s["kind"] == "volume"
-                else "negative"
-            )
-            rows.append(
-                {
-                    "kind": "spike",
-                    "at": max(s["peak"], since),
-                    "end": s["end"] or until,
-                    "posts": near[0] if near else top,
-                    "words": f"{s['brand']}: {s['kind']} spike, {s['place']}",
-                    "tone": tone,
-                }
-            )
-            rows.append(
-                {
-                    "kind": "stretch",
-                    "at": place,
-                    "end": min(s["end"] or until, until),
-                    "words": f"{s['brand']}: {s['kind']} spike, {s['place']}",
-                    "tone": tone,
-                }
-            )
+            rows += _marks(s, points)
     frame = (
         _stamp([{**dict.fromkeys(_TREND), **r} for r in rows], zone)
         if rows
         else pd.DataFrame(columns=list(_TREND))
     )
+    known = sum(1 for p in points if p["posts"] is not None)
+    words = f"{len(points)} points, {known} of them known, {len(spikes)} spikes"
+    return Drawing(_volume_spec(colours, height), frame, words)
+
+
+def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
+    """A spike as a sign at its peak and a stretch beneath it."""
+    first, last = points[0]["at"], points[-1]["end"]
+    at_peak = [p["posts"] for p in points if p["at"] <= s["peak"] < p["end"] and p["posts"]]
+    height = at_peak[0] if at_peak else max((p["posts"] or 0 for p in points), default=0)
+    tone = {"positive": "positive", "volume": "plain"}.get(s["kind"], "negative")
+    words = f"{s['brand']}: {s['kind']} spike, {s['place']}"
+    return [
+        {"kind": "spike", "at": min(max(s["peak"], first), last), "end": last, "posts": height,
+         "words": words, "tone": tone},
+        {"kind": "stretch", "at": max(s["start"], first), "end": min(s["end"] or last, last),
+         "words": words, "tone": tone},
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _volume_spec(colours: Palette, height: int) -> dict[str, Any]:
     x = _time_axis(colours)
-    point = "datum.kind == 'point'"
     y = alt.Y(
         "posts:Q",
         axis=_axis(colours, tickCount=4, format="~s"),
@@ -194,58 +174,53 @@ def volume(
     pick = alt.selection_point(
         name="pick", fields=["at_s", "end_s"], on="click", nearest=True, empty=False
     )
-    base = alt.Chart()
+    tone = alt.Color("tone:N", scale=_tones(colours), legend=None)
+
+    def only(test: str) -> Any:
+        return alt.Chart().transform_filter(test)
+
+    known = "datum.kind == 'point' && isValid(datum.posts)"
     chart = alt.layer(
-        base.transform_filter("datum.kind == 'gap'")
+        only("datum.kind == 'gap'")
         .mark_rect(color=colours.gap, opacity=0.45)
         .encode(x=x, x2="end:T", tooltip=["words:N"]),
-        base.transform_filter("datum.kind == 'stretch'")
+        only("datum.kind == 'stretch'")
         .mark_rect(opacity=0.14)
-        .encode(
-            x=x,
-            x2="end:T",
-            tooltip=["words:N"],
-            color=alt.Color("tone:N", scale=_tones(colours), legend=None),
-        ),
-        base.transform_filter(f"{point} && isValid(datum.low)")
+        .encode(x=x, x2="end:T", tooltip=["words:N"], color=tone),
+        only("datum.kind == 'point' && isValid(datum.low)")
         .mark_area(color=colours.usual, opacity=0.28, interpolate="monotone")
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
-        base.transform_filter(f"{point} && isValid(datum.posts)")
-        .mark_line(color=colours.text, strokeWidth=2.2)
-        .encode(x=x, y=y, detail="run:N"),
-        base.transform_filter(f"{point} && isValid(datum.negative)")
+        only(known)
         .mark_area(color=colours.negative, opacity=0.75)
         .encode(x=x, y=alt.Y("negative:Q"), detail="run:N"),
-        base.transform_filter(f"{point} && isValid(datum.posts)")
+        only(known).mark_line(color=colours.text, strokeWidth=2.2).encode(x=x, y=y, detail="run:N"),
+        only("datum.kind == 'unfinished' && isValid(datum.posts)")
+        .mark_point(color=colours.text, filled=False, size=46, strokeWidth=2, opacity=1)
+        .encode(x=x, y=y, tooltip=tooltip),
+        only("(datum.kind == 'point' || datum.kind == 'unfinished') && isValid(datum.posts)")
         .mark_point(opacity=0, size=120)
         .encode(x=x, y=y, tooltip=tooltip)
         .add_params(pick),
-        base.transform_filter("datum.kind == 'spike'")
+        only("datum.kind == 'spike'")
         .mark_point(shape="triangle-down", size=150, filled=True, opacity=1, yOffset=-14)
-        .encode(
-            x=x,
-            y=y,
-            tooltip=["words:N"],
-            color=alt.Color("tone:N", scale=_tones(colours), legend=None),
-        ),
+        .encode(x=x, y=y, tooltip=["words:N"], color=tone),
     )
-    known = [p["posts"] for p in points if p["posts"] is not None]
-    words = f"{len(points)} points, {len(known)} of them known, {len(spikes)} spikes"
-    return Drawing(_spec(chart, height), frame, words)
+    return _spec(chart, height)
 
 
 def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 90) -> Drawing:
     """Net sentiment over time: above the line in blue, below in orange, nothing where too few."""
     rows = [
-        {
-            **dict.fromkeys(_TREND),
-            **p,
-            "kind": "point",
-            "net": None if p["net"] is None else p["net"] * 100,
-        }
+        {**dict.fromkeys(_TREND), **p, "kind": "point",
+         "net": None if p["net"] is None else p["net"] * 100}
         for p in points
-    ]
+    ]  # fmt: skip
     frame = _stamp(rows, zone) if rows else pd.DataFrame(columns=list(_TREND))
+    return Drawing(_net_spec(colours, height), frame, "net sentiment over time")
+
+
+@lru_cache(maxsize=8)
+def _net_spec(colours: Palette, height: int) -> dict[str, Any]:
     y = alt.Y(
         "net:Q",
         scale=alt.Scale(domain=[-100, 100]),
@@ -253,28 +228,21 @@ def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int 
     )
     base = alt.Chart()
     x = _time_axis(colours)
+    two = alt.condition("datum.net < 0", alt.value(colours.negative), alt.value(colours.positive))
+    tooltip = [
+        alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
+        alt.Tooltip("net:Q", title="net sentiment", format="+.0f"),
+        alt.Tooltip("judged:Q", title="posts judged", format=",.0f"),
+    ]
     bars = (
         base.transform_filter("isValid(datum.net)")
         .mark_rect()
-        .encode(
-            x=x,
-            x2="end:T",
-            y=y,
-            y2=alt.Y2Datum(0),
-            color=alt.condition(
-                "datum.net < 0", alt.value(colours.negative), alt.value(colours.positive)
-            ),
-            tooltip=[
-                alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
-                alt.Tooltip("net:Q", title="net sentiment", format="+.0f"),
-                alt.Tooltip("judged:Q", title="posts judged", format=",.0f"),
-            ],
-        )
+        .encode(x=x, x2="end:T", y=y, y2=alt.Y2Datum(0), color=two, tooltip=tooltip)
     )
     rule = base.mark_rule(color=colours.muted).encode(y=alt.YDatum(0))
     # Points without a net keep the time axis the same as the volume's above it.
     whole = base.mark_point(opacity=0).encode(x=x)
-    return Drawing(_spec(alt.layer(bars, rule, whole), height), frame, "net sentiment over time")
+    return _spec(alt.layer(bars, rule, whole), height)
 
 
 def _tones(colours: Palette) -> alt.Scale:
@@ -411,104 +379,80 @@ def _map_spec(colours: Palette, height: int) -> dict[str, Any]:
 
 def shares(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 300) -> Drawing:
     """Lines over time, one for each ``series`` (at most eight), of ``value``; gaps break a line."""
-    frame = (
-        _stamp([dict(r) for r in rows], zone)
-        if rows
-        else pd.DataFrame(columns=["at", "end", "value", "series", "run"])
-    )
+    empty = pd.DataFrame(columns=["at", "end", "value", "series", "run"])
+    frame = _stamp([dict(r) for r in rows], zone) if rows else empty
+    words = f"{frame['series'].nunique()} lines over time"
+    return Drawing(_shares_spec(colours, height), frame, words)
+
+
+@lru_cache(maxsize=8)
+def _shares_spec(colours: Palette, height: int) -> dict[str, Any]:
     x = _time_axis(colours)
     base = alt.Chart().transform_filter("isValid(datum.value)")
     hues = [
-        colours.positive,
-        colours.negative,
-        colours.text,
-        "#2A9D8F",
-        "#9B6BCE",
-        "#C9A227",
-        "#7A8CA3",
-        "#D16BA5",
-    ]
-    encode = {
-        "x": x,
-        "y": alt.Y("value:Q", axis=_axis(colours, tickCount=5)),
-        "detail": "run:N",
-        "color": alt.Color(
-            "series:N",
-            scale=alt.Scale(range=hues),
-            legend=alt.Legend(
-                orient="bottom",
-                title=None,
-                labelColor=colours.text,
-                labelFontSize=13,
-                columns=3,
-                symbolType="stroke",
-                symbolStrokeWidth=3,
-            ),
-        ),
-        "strokeDash": alt.StrokeDash("series:N", legend=None),
-    }
+        colours.positive, colours.negative, colours.text, "#2A9D8F", "#9B6BCE", "#C9A227",
+        "#7A8CA3", "#D16BA5",
+    ]  # fmt: skip
+    legend = alt.Legend(
+        orient="bottom", title=None, labelColor=colours.text, labelFontSize=13, columns=3,
+        symbolType="stroke", symbolStrokeWidth=3,
+    )  # fmt: skip
+    line = base.mark_line(strokeWidth=2).encode(
+        x=x,
+        y=alt.Y("value:Q", axis=_axis(colours, tickCount=5)),
+        detail="run:N",
+        color=alt.Color("series:N", scale=alt.Scale(range=hues), legend=legend),
+        strokeDash=alt.StrokeDash("series:N", legend=None),
+    )
     tooltip = [
-        "series:N",
+        alt.Tooltip("series:N"),
         alt.Tooltip("at:T", format="%a %d %b %H:%M", title="from"),
         alt.Tooltip("value:Q", format=",.1f"),
     ]
-    chart = alt.layer(
-        base.mark_line(strokeWidth=2).encode(**encode),
-        base.mark_point(opacity=0, size=80).encode(x=x, y="value:Q", tooltip=tooltip),
-    )
-    return Drawing(
-        _spec(chart, height), frame, f"{frame['series'].nunique() if rows else 0} lines over time"
-    )
+    dots = base.mark_point(opacity=0, size=80).encode(x=x, y="value:Q", tooltip=tooltip)
+    return _spec(alt.layer(line, dots), height)
+
+
+OUTCOMES = ("complete", "truncated", "limited", "failed")
+
+
+def outcome(row: Row) -> str:
+    """How a request of the ledger went, in one of OUTCOMES."""
+    if row["limited"]:
+        return "limited"
+    return "failed" if row["failed"] else "truncated" if row["truncated"] else "complete"
 
 
 def ledger(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 240) -> Drawing:
-    """What each source was asked and gave, over time: a mark for each request, by how it went."""
-    outcomes = ["complete", "truncated", "limited", "failed"]
+    """What each source was asked and gave: a mark for each request, by how it went."""
     made = [
-        {
-            "at": r["at"],
-            "source": r["source"],
-            "returned": r["returned"],
-            "new": r["new"],
-            "outcome": "failed"
-            if r["failed"] and not r["limited"]
-            else "limited"
-            if r["limited"]
-            else "truncated"
-            if r["truncated"]
-            else "complete",
-            "why": (r["failed"] or "")[:200],
-        }
+        {"at": r["at"], "source": r["source"], "returned": r["returned"], "new": r["new"],
+         "outcome": outcome(r), "why": (r["failed"] or "")[:200]}
         for r in rows
-    ]
+    ]  # fmt: skip
     frame = _stamp(made, zone) if made else pd.DataFrame(columns=["at", "source", "outcome"])
+    return Drawing(_ledger_spec(colours, height), frame, f"{len(made)} requests over time")
+
+
+@lru_cache(maxsize=8)
+def _ledger_spec(colours: Palette, height: int) -> dict[str, Any]:
+    hues = [colours.positive, colours.neutral, colours.usual, colours.negative]
+    legend = alt.Legend(orient="bottom", title=None, labelColor=colours.text)
+    known = list(OUTCOMES)
+    shapes = alt.Scale(domain=known, range=["circle", "square", "diamond", "cross"])
     chart = (
         alt.Chart()
         .mark_point(filled=True, size=70, opacity=0.9)
         .encode(
             x=_time_axis(colours),
             y=alt.Y("source:N", axis=_axis(colours, labelLimit=110)),
-            color=alt.Color(
-                "outcome:N",
-                scale=alt.Scale(
-                    domain=outcomes,
-                    range=[colours.positive, colours.neutral, colours.usual, colours.negative],
-                ),
-                legend=alt.Legend(orient="bottom", title=None, labelColor=colours.text),
-            ),
-            shape=alt.Shape(
-                "outcome:N",
-                scale=alt.Scale(domain=outcomes, range=["circle", "square", "diamond", "cross"]),
-                legend=alt.Legend(orient="bottom", title=None),
-            ),
+            color=alt.Color("outcome:N", scale=alt.Scale(domain=known, range=hues), legend=legend),
+            shape=alt.Shape("outcome:N", scale=shapes, legend=legend),
             tooltip=[
-                "source:N",
-                "outcome:N",
-                "returned:Q",
-                "new:Q",
-                "why:N",
+                alt.Tooltip("source:N"), alt.Tooltip("outcome:N"), alt.Tooltip("returned:Q"),
+                alt.Tooltip("new:Q"), alt.Tooltip("why:N"),
                 alt.Tooltip("at:T", format="%a %d %b %H:%M"),
             ],
         )
-    )
-    return Drawing(_spec(chart, height), frame, f"{len(made)} requests over time")
+    )  # fmt: skip
+    return _spec(chart, height)

@@ -231,28 +231,43 @@ class Usual:
         return -1 if value < self.low else 1 if value > self.high else 0
 
 
-def past(values: Floats, at: int, step: int, most: int) -> Floats:
-    """The known values at ``at − step``, ``at − 2·step``, … (``most`` of them at most)."""
-    places = np.arange(at - step, max(-1, at - step * most - 1), -step)
-    found = values[places[places >= 0]]
-    known: Floats = found[~np.isnan(found)]
-    return known
-
-
-def usual(values: Floats, at: int, per_day: int = 24) -> Usual | None:
-    """The usual at place ``at`` from the same hour of earlier weeks, else of earlier days.
+def usuals(values: Floats, per_day: int = 24) -> list[Usual | None]:
+    """The usual at each place from the same hour of earlier weeks, else of earlier days.
 
     None while there is too little to say: fewer than three weeks and fewer than four days.
     """
-    found = past(values, at, per_day * 7, HISTORY_WEEKS)
-    basis = f"this hour of the week, {len(found)} weeks"
-    if len(found) < MIN_WEEKS:
-        found = past(values, at, per_day, HISTORY_DAYS)
-        basis = f"this hour of the day, {len(found)} days"
-        if len(found) < MIN_DAYS:
-            return None
-    low, middle, high = np.quantile(found, (0.1, 0.5, 0.9))
-    return Usual(float(middle), float(low), float(high), basis)
+    found: list[Usual | None] = [None] * len(values)
+    for step, most, least, unit in (
+        (per_day, HISTORY_DAYS, MIN_DAYS, "day"),
+        (per_day * 7, HISTORY_WEEKS, MIN_WEEKS, "week"),  # the better one last: it stays
+    ):
+        before = np.full((most, len(values)), np.nan)
+        for k in range(1, min(most, (len(values) - 1) // step) + 1):
+            before[k - 1, k * step :] = values[: len(values) - k * step]
+        known = (~np.isnan(before)).sum(axis=0)
+        before.sort(axis=0)  # NaN goes last
+        levels = [_level(before, known, share) for share in (0.5, 0.1, 0.9)]
+        for i in np.nonzero(known >= least)[0].tolist():
+            middle, low, high = (float(level[i]) for level in levels)
+            basis = f"this hour of the {unit}, {known[i]} {unit}s"
+            found[i] = Usual(middle, low, high, basis)
+    return found
+
+
+def _level(ordered: Floats, known: npt.NDArray[np.int64], share: float) -> Floats:
+    """The quantile of each column's first ``known`` values, interpolated linearly."""
+    at = share * np.maximum(known - 1, 0)
+    low = np.floor(at).astype(int)
+    high = np.minimum(low + 1, np.maximum(known - 1, 0))
+    column = np.arange(ordered.shape[1])
+    below, above = ordered[low, column], ordered[high, column]
+    level: Floats = below + (above - below) * (at - low)
+    return level
+
+
+def usual(values: Floats, per_day: int = 24) -> Usual | None:
+    """The usual of the last place; see :func:`usuals`."""
+    return usuals(values, per_day)[-1] if len(values) else None
 
 
 def now_and_usual(values: Floats, window: int, done: float) -> tuple[float | None, Usual | None]:
@@ -266,7 +281,7 @@ def now_and_usual(values: Floats, window: int, done: float) -> tuple[float | Non
     value = float(values[-window:].sum())
     full = trailing(values, window - 1) if window > 1 else np.zeros(len(values))
     compared = np.concatenate([[np.nan], full[:-1]]) if window > 1 else full
-    return value, usual(compared + values * done, len(values) - 1)
+    return value, usual(compared + values * done)
 
 
 def history(values: Floats, window: int) -> list[slice]:
@@ -311,6 +326,14 @@ def bucket_hours(seconds: int) -> int:
     return 24 * max(1, round(seconds / (150 * DAY)))
 
 
+def floor(moment: int, size: int, zone: ZoneInfo) -> int:
+    """The last time at or before a moment where a bucket of ``size`` hours begins, by local clock."""
+    local = datetime.fromtimestamp(moment, UTC).astimezone(zone)
+    hour = local.hour - local.hour % min(size, 24)
+    begin = int(local.replace(hour=hour, minute=0, second=0, microsecond=0).timestamp())
+    return begin - begin % HOUR  # counts are of whole hours of UTC, in every zone
+
+
 def bucket_words(size: int) -> str:
     """``hour``, ``6 hours``, ``day``: what one point of a trend stands for."""
     if size % 24 == 0:
@@ -341,14 +364,16 @@ def trend(h: Hours, since: int, size: int) -> list[dict[str, Any]]:
         name: bucketed(getattr(h, name)[skip:], size)
         for name in ("posts", "copies", "negative", "neutral", "positive")
     }
-    per_day = max(1, 24 // size)
+    expectations: list[Usual | None] = [None] * len(sums["posts"])
+    if size <= 24:  # larger points have no hour or day of their own to be compared by
+        expectations = usuals(sums["posts"], 24 // size)
     points = []
     for i, value in enumerate(sums["posts"]):
         at = start + i * size * HOUR
         if at < since:
             continue
         known = not np.isnan(value)
-        expected = usual(sums["posts"], i, per_day) if size <= 24 else None
+        expected = expectations[i]
         t = Tally(*(int(np.nan_to_num(sums[n][i])) for n in ("negative", "neutral", "positive")))
         points.append(
             {

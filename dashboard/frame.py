@@ -149,7 +149,7 @@ def scope(
         since = span[0]
     else:
         since = end - SPANS[choice.span]
-    since -= since % HOUR
+    since = figures.floor(since, figures.bucket_hours(end - since), zone)
     where = Filter(
         brands=choice.brands, platforms=choice.platforms, languages=tuple(
             "" if code == UNKNOWN else code for code in choice.languages

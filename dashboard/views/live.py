@@ -74,7 +74,9 @@ def _trend(
     )
     marked = [{**s, "place": pieces.region_name(s["region"], names)} for s in spikes]
     picked = frame.draw(
-        charts.volume(points, marked, gaps, palette, at.zone), "live-volume", pick=True
+        charts.volume(points, marked, gaps, palette, at.zone, until=at.until),
+        "live-volume",
+        pick=True,
     )
     coarse = figures.judged_size(points, size)
     frame.html(

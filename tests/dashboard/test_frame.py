@@ -1,0 +1,76 @@
+"""The filter in the address bar, and the time that it stands for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from dashboard import frame
+from dashboard.figures import DAY, HOUR, WEEK
+from dashboard.frame import Choice
+
+ZONE = ZoneInfo("UTC")
+GROUPS = {"DACH": ("DE", "AT", "CH")}
+
+
+def at(year: int, month: int, day: int, hour: int = 0) -> int:
+    return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp())
+
+
+words = some.lists(some.text(min_size=1, max_size=12), max_size=3, unique=True).map(tuple)
+
+
+@given(words, words, words, words, some.sampled_from([*frame.SPANS, "all"]))
+def test_an_address_says_the_choice_again(
+    brands: tuple[str, ...], regions: tuple[str, ...], platforms: tuple[str, ...],
+    languages: tuple[str, ...], span: str,
+) -> None:  # fmt: skip
+    choice = Choice(brands, regions, platforms, languages, span)
+    query = {k: v if isinstance(v, list) else [v] for k, v in choice.query().items()}
+    assert frame.read_choice(query) == choice
+
+
+def test_nonsense_in_an_address_falls_back() -> None:
+    choice = frame.read_choice({"span": ["1 fortnight"], "from": ["2015-02-30"], "to": ["x"]})
+    assert choice == Choice()
+    turned = frame.read_choice({"from": ["2015-02-24"], "to": ["2015-02-16"]})
+    assert (turned.first, turned.last) == ("2015-02-16", "2015-02-24")
+
+
+def test_old_data_is_shown_as_of_its_end() -> None:
+    span = (at(2015, 2, 16, 23), at(2015, 2, 24, 11))
+    scope = frame.scope(Choice(), span, at(2026, 3, 1), GROUPS, ZONE)
+    assert not scope.live
+    assert scope.until == span[1] + HOUR
+    assert scope.until - scope.since == WEEK
+    assert scope.where.until == scope.until
+
+
+def test_live_data_has_no_end() -> None:
+    now = at(2026, 3, 1, 9) + 600
+    scope = frame.scope(Choice(span="24h"), (now - DAY, now - HOUR), now, GROUPS, ZONE)
+    assert scope.live
+    assert scope.where.until is None
+    assert scope.since == at(2026, 2, 28, 9)
+
+
+def test_dates_hold_whole_days() -> None:
+    choice = Choice(first="2015-02-16", last="2015-02-17")
+    span = (at(2015, 2, 16), at(2015, 2, 24))
+    scope = frame.scope(choice, span, at(2026, 3, 1), GROUPS, ZONE)
+    assert (scope.since, scope.until) == (at(2015, 2, 16), at(2015, 2, 18))
+
+
+def test_regions_become_countries() -> None:
+    assert frame.countries_of(["group:DACH", "FR", "unknown"], GROUPS) == (
+        "DE",
+        "AT",
+        "CH",
+        "FR",
+        "",
+    )
+    assert frame.countries_of([], GROUPS) == ()
+    assert frame.countries_of(["group:nowhere"], GROUPS) == ("-",), "none, which is not all"
