@@ -279,7 +279,7 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
         if fresh:
             for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
                 path.with_name(name).unlink(missing_ok=True)
-        keywords.write_text(demo_config(seed), encoding="utf-8")
+        keywords.write_text(demo_config(seed=seed), encoding="utf-8")
         config = parse_config(keywords.read_text(encoding="utf-8"), str(keywords))
         with Store(path) as store:
             if store.span() is not None and not store.has_demo():
