@@ -12,6 +12,7 @@ from types import FrameType
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from listener.collectors import utc_now
 from listener.config import Source
 from listener.errors import GroundswellError
 from listener.pipeline import Pipeline
@@ -36,7 +37,9 @@ class Schedule:
             executors={"default": ThreadPoolExecutor(max(2, len(sources) + 1))},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600},
         )
-        now = pipeline.clock()
+        # The schedule runs in real time, whatever clock the stages are handed: APScheduler lists every
+        # run between a first one in the past and now.
+        now = utc_now()
         self.scheduler.add_job(
             self._stages, "interval", seconds=stages_every, id="stages", next_run_time=now
         )

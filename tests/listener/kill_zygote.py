@@ -63,6 +63,18 @@ def toy_judge() -> Any:
     return ToyJudge()
 
 
+def stop_when_done(schedule: Schedule) -> None:
+    """Ends a run once all rows of the file are in and no stage has anything left to do."""
+    store = schedule.pipeline.store
+    while not schedule.stop.is_set():
+        status = store.status(0)
+        cursor = store.cursor("files", "all") or {}
+        if cursor.get("row") == int(sys.argv[3]) and not any(status["waiting"].values()):
+            time.sleep(0.5)  # the stages that follow from the last of these (spikes) run once more
+            schedule.stop.set()
+        time.sleep(0.2)
+
+
 def work(mode: str, folder: Path, pipeline: Pipeline) -> None:
     if mode == "import":
         options = FilesOptions(path=str(folder / "posts.csv"), batch=BATCH)
@@ -73,7 +85,7 @@ def work(mode: str, folder: Path, pipeline: Pipeline) -> None:
     elif mode == "run":
         schedule = Schedule(pipeline, stages_every=0.1)
         if sys.argv[2] == "finish":
-            threading.Timer(3.0, schedule.stop.set).start()
+            threading.Thread(target=stop_when_done, args=(schedule,), daemon=True).start()
         schedule.run()
 
 
