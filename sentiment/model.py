@@ -101,7 +101,7 @@ class Judge:
 
     def _judge(self, items: Sequence[Item], threshold: float | None) -> list[Judgement]:
         keys = [_key(item) for item in items]
-        scored = self._scores(keys)
+        scored = self.scores(keys)
         told = iter(languages.detect([i.text for i in items if i.language is None]))
         out = []
         for item, key in zip(items, keys, strict=True):
@@ -109,9 +109,10 @@ class Judge:
             out.append(self._judgement(scored[key], code, item, threshold))
         return out
 
-    def _scores(
+    def scores(
         self, keys: Sequence[tuple[str, tuple[int, int] | None]]
     ) -> dict[tuple[str, tuple[int, int] | None], Scored]:
+        """Scores of normalised texts with their spans, from the cache where they are known."""
         found = {key: self._cache[key] for key in keys if key in self._cache}
         fresh = [key for key in dict.fromkeys(keys) if key not in found]
         found.update(zip(fresh, self.score(fresh), strict=True) if fresh else ())

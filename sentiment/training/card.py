@@ -35,7 +35,47 @@ def table(measures: dict[str, Any]) -> str:
         f"| {100 * p['macro_recall']:.1f} |"
         for p in full["coverage"]
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_brands(measures), "", *_slices(full["slices"])])
+
+
+def _brands(measures: dict[str, Any]) -> list[str]:
+    """What the marked target does on posts that name two brands."""
+    full, fast = measures["full"]["two_brands"], measures["fast"]["two_brands"]
+    return [
+        "## Two brands in one post",
+        "",
+        f"{full['posts']} airline posts that name two airlines, {full['labels']} labels given by reading "
+        "(`tests/sentiment/data/two_brands.tsv`); none of them was trained on.",
+        "",
+        "| | target marked | not marked | fast, marked |",
+        "| --- | ---: | ---: | ---: |",
+        f"| right, all labels | {_per_cent(full, 'accuracy')} "
+        f"| {_per_cent(full, 'accuracy_without_target')} "
+        f"| {_per_cent(fast, 'accuracy')} |",
+        "| right, posts that feel differently about the two "
+        f"({full['labels_in_mixed_posts']} labels) "
+        f"| {_per_cent(full, 'accuracy_in_mixed_posts')} "
+        f"| {_per_cent(full, 'without_target_in_mixed_posts')} "
+        f"| {_per_cent(fast, 'accuracy_in_mixed_posts')} |",
+    ]
+
+
+def _per_cent(part: dict[str, Any], key: str) -> str:
+    return f"{100 * part[key]:.1f}"
+
+
+def _slices(slices: dict[str, Any]) -> list[str]:
+    """Kinds of post looked at on purpose, over all val files."""
+    return [
+        "## Errors, looked at on purpose",
+        "",
+        "| posts with | n | accuracy | macro F1 | commonest error |",
+        "| --- | ---: | ---: | ---: | --- |",
+        *(
+            f"| {name} | {s['n']} | {s['accuracy']} | {s['macro_f1']} | {s['commonest_error']} |"
+            for name, s in slices.items()
+        ),
+    ]
 
 
 def update(card: Path, measures: dict[str, Any]) -> None:

@@ -30,6 +30,8 @@ REPEATS = {
     "airline": 0.4, "airline_pair": 0.35, "support": 0.8, "pair": 0.2, "template": 1.0,
 }  # fmt: skip
 NUSAX_REPEATS = 0.8
+FINISH = {"airline": 0.6, "airline_pair": 2.5, "pair": 1.2, "template": 9.0}
+"""The same for the last part of the run, where the target is learned: about a third of all draws."""
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,24 @@ from sentiment.text import normalise
 from sentiment.training.calibrate import Rows
 from sentiment.training.data import airlines_named, read_tsv
 
+SLICES = {
+    "emoji": re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]"),
+    "laughter": re.compile(
+        r"\b(?:(?:ha|ja|he|ah|rs|wk){2,}\w*|lo+l+|lmao|k{3,}|5{3,})", re.IGNORECASE
+    ),
+    "elongated words": re.compile(r"([^\W\d_])\1\1"),
+    "irony marks": re.compile(
+        r"#(?:not|sarcas\w*|irony|ironi\w*|ironie)\b|\byeah,? right\b|\boh (?:great|joy|look)\b|🙄|🙃",
+        re.IGNORECASE,
+    ),
+    "negation (English)": re.compile(
+        r"\b(?:not|never|no|nothing|nobody|\w+n['’]t|can't)\b", re.IGNORECASE
+    ),
+    "question": re.compile(r"[?؟]"),
+    "eight words or fewer": re.compile(r"^\s*(?:\S+\s*){1,8}$"),
+    "over thirty words": re.compile(r"(?:\S+\s+){30}"),
+}
+"""Posts looked at on purpose; negation is counted in English only."""
 XLMT = ("arabic", "english", "french", "german", "hindi", "italian", "portuguese", "spanish")
 
 
@@ -25,11 +44,12 @@ def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
     logits, labels, source = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, path in enumerate(sorted((shared / "sentiment").glob("*/val.tsv"))):
         rows = read_tsv(path)
-        scored = judge.score([(normalise(text), None) for _, text in rows])
-        for (label, _), one, told in zip(
-            rows, scored, languages.detect([t for _, t in rows]), strict=True
+        keys = [(normalise(text), None) for _, text in rows]
+        scored = judge.scores(keys)  # kept by the judge: measuring afterwards costs nothing
+        for (label, _), key, told in zip(
+            rows, keys, languages.detect([t for _, t in rows]), strict=True
         ):
-            logits[told.code].append(one.logits)
+            logits[told.code].append(scored[key].logits)
             labels[told.code].append(LABELS.index(label))
             source[told.code].append(number)
     return {
@@ -53,6 +73,7 @@ def measure(judge: Bundled, shared: Path) -> dict[str, Any]:
     """Quality by language on val, in per cent, language told from each text."""
     out: dict[str, Any] = {}
     pooled: list[tuple[str, str, float]] = []
+    kinds: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in sorted((shared / "sentiment").glob("*/val.tsv")):
         rows = read_tsv(path)
         said = judge.judge([Item(text) for _, text in rows])
@@ -68,12 +89,36 @@ def measure(judge: Bundled, shared: Path) -> dict[str, Any]:
             "ece": round(result["ece"], 3),
             "macro_recall_at_80": round(100 * at_80["macro_recall"], 1),
         }
+        for (label, text), said_label in zip(rows, guess, strict=True):
+            for kind in _kinds(text, path.parent.name):
+                kinds[kind].append((label, said_label))
         pooled += list(zip(gold, guess, confidence, strict=True))
     curve = report(*map(list, zip(*pooled, strict=True)))["coverage"]
     return {
         "languages": out,
         "xlmt_average": round(sum(out[n]["macro_f1"] for n in XLMT) / len(XLMT), 1),
+        "slices": {name: _slice(kinds[name]) for name in sorted(kinds)},
         "coverage": [{k: round(v, 3) for k, v in point.items()} for point in curve],
+    }
+
+
+def _kinds(text: str, name: str) -> list[str]:
+    """Which of the slices a post belongs to; Hinglish is the Hindi set's Latin part."""
+    out = [
+        k for k, p in SLICES.items() if p.search(text) and ("English" not in k or name == "english")
+    ]
+    return [*out, "all", *(["Hinglish"] if name == "hindi" and text.isascii() else [])]
+
+
+def _slice(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    gold, guess = zip(*pairs, strict=True)
+    found = report(gold, guess, [1.0] * len(gold))
+    wrong = [f"{a} as {b}" for a, b in pairs if a != b]
+    return {
+        "n": len(pairs),
+        "accuracy": round(100 * found["accuracy"], 1),
+        "macro_f1": round(100 * found["macro_f1"], 1),
+        "commonest_error": max(set(wrong), key=wrong.count) if wrong else "none",
     }
 
 

@@ -21,6 +21,7 @@ from sentiment.training.data import Corpus
 from sentiment.training.train import Params, collate, write
 
 AFTER, LAYERS = 4, 2
+SYNC_EVERY = 8
 START_FROM = (4, 11)
 """Layers of the full model that the exit's own layers start as."""
 
@@ -38,9 +39,16 @@ def start(params: Params, seed: int = 1) -> Params:
 
 
 def train(
-    params: Params, corpus: Corpus, log: Path, *, minutes: float, rate: float = 4e-4, seed: int = 3
+    params: Params,
+    corpus: Corpus,
+    log: Path,
+    *,
+    minutes: float,
+    rate: float = 4e-4,
+    seed: int = 3,
+    peers: int = 1,
 ) -> Params:
-    """Distil for ``minutes``; returns the exit's parameters in float32."""
+    """Distil for ``minutes``; returns the exit's parameters in float32. Peers average theirs."""
     half = {k: v.bfloat16() for k, v in params.items()}
     own = {k: torch.nn.Parameter(v.float()) for k, v in start(params).items()}
     optimiser = torch.optim.AdamW(list(own.values()), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -49,8 +57,11 @@ def train(
     begun, seen, smooth = time.monotonic(), 0, 0.0
     for step, batch in enumerate(corpus.batches(seed, 2048)):
         done = (time.monotonic() - begun) / (60 * minutes)
-        if done >= 1:
+        if peers > 1 and step % SYNC_EVERY == 0:
+            done = _average(own, peers, done)
+        if done >= 1 and (peers == 1 or step % SYNC_EVERY == 0):
             break
+        done = min(done, 1.0)
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, step / 60) * (1 - done)
         ids, types, mask, labels, wants = collate(batch, corpus.length, rng, 0.0)
@@ -66,6 +77,21 @@ def train(
             print(f"exit {step} {done:.3f} seen {seen} loss {smooth:.4f}", flush=True)
     write(log, {"event": "exit", "seen": seen, "minutes": minutes, "loss": smooth, "rate": rate})
     return {k: v.detach() for k, v in own.items()}
+
+
+@torch.no_grad()
+def _average(own: Mapping[str, Tensor], peers: int, done: float) -> float:
+    """Average the exit's parameters over all peers; returns the mean of how far they are."""
+    import torch.distributed as dist
+
+    flat = torch.cat([p.reshape(-1) for p in own.values()] + [torch.tensor([done])])
+    dist.all_reduce(flat)
+    flat /= peers
+    at = 0
+    for p in own.values():
+        p.copy_(flat[at : at + p.numel()].view_as(p))
+        at += p.numel()
+    return float(flat[-1])
 
 
 def _loss(

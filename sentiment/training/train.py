@@ -49,9 +49,9 @@ class Run:
     compile: bool = False
     peers: int = 1
     sync_every: int = 12
-    average: float = 0.95
+    average: float = 0.8
     average_every: int = 20
-    average_from: float = 0.5
+    average_from: float = 0.8
     save_minutes: float = 10.0
     val_minutes: float = 15.0
     val_languages: tuple[str, ...] = (
