@@ -165,11 +165,9 @@ class Reddit(NetCollector):
                 where=query.name,
                 asked=self.wants.page_size,
                 complete=complete,
-                truncated=complete and not reached and seen >= 900,
+                truncated=short,
                 window=(
-                    walk.lower
-                    if complete and (reached or seen < 900)
-                    else min(times, default=None),
+                    walk.lower if complete and not short else oldest,
                     max(times, default=None),
                 ),
                 deleted=[

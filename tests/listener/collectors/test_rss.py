@@ -1,0 +1,127 @@
+"""Feeds: conditional requests, feeds that rolled over, pages that are none, and no network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fake import Platform, Reply, Request, SimClock, serving
+from harness import collector, pipeline, stored, tick
+
+from listener.collectors.rss import Rss, RssOptions
+from listener.errors import PlatformError
+from listener.matching import BrandTerms
+from listener.mention import Query
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class FakeFeed(Platform):
+    """A feed of the newest entries, with an ETag."""
+
+    shown = 10
+
+    def __init__(self, clock: SimClock) -> None:
+        super().__init__(clock)
+        self.entries: list[tuple[int, float, str]] = []
+
+    def answer(self, request: Request) -> Reply:
+        if request.path == "/loop":
+            return Reply("", 302, {"Location": "/loop"})
+        newest = [e for e in self.entries if e[1] <= self.clock.now][-self.shown :]
+        tag = f'"{newest[-1][0] if newest else 0}"'
+        if request.headers.get("if-none-match") == tag:
+            return Reply(b"", 304, {"ETag": tag})
+        items = "".join(
+            f"<item><title>{t}</title><guid>g{n}</guid><link>https://n.example/{n}</link>"
+            f"<pubDate>{datetime.fromtimestamp(at, UTC):%a, %d %b %Y %H:%M:%S GMT}</pubDate></item>"
+            for n, at, t in reversed(newest)
+        )
+        xml = f'<rss version="2.0"><channel><title>N</title>{items}</channel></rss>'
+        return Reply(xml, 200, {"ETag": tag}, "application/rss+xml")
+
+
+def test_a_feed_is_read_once_while_it_does_not_change(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(n, clock.now - 100 + n, f"Acme {n}") for n in range(5)]
+    with serving(server) as url:
+        source = {"platform": "rss", "feeds": [f"{url}/feed"], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 3)
+            assert len(stored(line, "native_id", "text")) == 5
+            server.entries.append((9, clock.now, "Acme 9"))
+            tick(line, clock, 600, 1)
+            assert ("127.0.0.1/g9", "Acme 9") in stored(line, "native_id", "text")
+            assert line.store.value("SELECT SUM(returned) FROM coverage") == 11
+    assert [r.headers.get("if-none-match") for r in server.requests] == [None, '"4"', '"4"', '"4"']
+
+
+def test_a_feed_that_rolled_over_tells_its_hole() -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(n, clock.now - 1000 + n, f"Acme {n}") for n in range(8)]
+    with serving(server) as url:
+        query = Query(f"feed:{url}/feed", ("Acme",), ("Acme",))
+        one = collector("rss", clock)
+        first = list(one.fetch(query, None))[-1]
+        server.entries += [(100 + n, clock.now - 50 + n, "Acme") for n in range(30)]
+        second = list(one.fetch(query, first.cursor))[-1]
+    assert not first.coverage.truncated
+    assert second.coverage.truncated
+    assert second.coverage.window_start == datetime.fromtimestamp(clock.now - 50 + 20, UTC)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/loop", "redirects in a loop"), ("/html", "is no feed"), ("/gone", "answered 404")],
+)
+def test_what_is_no_feed_is_told_in_a_sentence_and_kept_aside(path: str, says: str) -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    if path == "/html":
+        server.script = ["html"]
+    if path == "/gone":
+        server.answer = lambda request: Reply("gone", 404)  # type: ignore[method-assign]
+    kept = []
+    with serving(server) as url:
+        query = Query(f"feed:{url}{path}", ("Acme",), ("Acme",))
+        pages = collector("rss", clock).fetch(query, {"etag": "kept"})
+        if path == "/html":
+            kept.append(next(pages))
+        with pytest.raises(PlatformError, match=says):
+            next(pages)
+    for page in kept:
+        assert page.cursor == {"etag": "kept"}  # asked for again the next time
+        assert "Please wait" in page.rejected[0].payload
+
+
+def test_without_a_network_one_plain_sentence_is_said() -> None:
+    clock = SimClock(START)
+    one = collector("rss", clock, feeds=["http://127.0.0.1:9/feed"])
+    with pytest.raises(PlatformError) as told:
+        list(one.fetch(Query("feed:http://127.0.0.1:9/feed", ("Acme",), ()), None))
+    assert str(told.value).startswith(
+        "rss: cannot reach 127.0.0.1:9; the network or the host is down"
+    )
+    assert clock.slept > 3  # it backed off between its attempts
+
+
+def test_news_queries_hold_all_brands_in_googles_grammar() -> None:
+    brands = [
+        BrandTerms("Acme", ("Acme Tea", "Acme"), exclude=("acme corp",), auto=False),
+        BrandTerms("Kettle & Co", ("Kettle & Co",), auto=False),
+    ]
+    queries, left = Rss.plan_queries(brands, RssOptions(feeds=("https://n.example/feed",)))
+    assert [q.name for q in queries] == [
+        "feed:https://n.example/feed", "news:Acme", "news:Kettle & Co",
+    ]  # fmt: skip
+    assert Rss.query_text(queries[1]) == 'Acme -"acme corp"'  # "Acme Tea" holds Acme
+    one = collector("rss", SimClock(START))
+    assert isinstance(one, Rss)
+    asked = parse_qs(urlsplit(one.address(queries[2])).query)
+    assert asked["q"] == ['"Kettle & Co"']
+    assert asked["ceid"] == ["US:en"]
+    assert left == []
