@@ -82,6 +82,14 @@ def test_it_does_not_matter_in_which_steps_it_is_fetched() -> None:
     assert stepped == {p.key: (p.text, p.created_at, p.author) for p in whole}
 
 
+def test_a_post_on_the_very_second_of_a_cut_is_on_one_side_of_it() -> None:
+    world = World(7, int(START.timestamp()), 1.0)
+    first, last = int(START.timestamp()), int(START.timestamp()) + 1_200
+    whole = world.events(first, last)
+    for cut in {e.created for e in whole[::10]}:
+        assert world.events(first, cut) + world.events(cut, last) == whole
+
+
 def test_a_walk_that_was_cut_goes_on_from_its_last_page(history: list[Post]) -> None:
     pages = fetch(START)
     assert [p.complete for p in pages] == [False] * (len(pages) - 1) + [True]
