@@ -206,8 +206,11 @@ def _whole(part: Part) -> list[Reading]:
     return readings
 
 
-def _tailed(part: Part) -> list[Reading]:
-    """Readings of "dayton ohio" and "Danville CA": a name, then what holds it, with no comma."""
+def _tailed(part: Part, deep: bool = True) -> list[Reading]:
+    """Readings of "dayton ohio" and "Danville CA": a name, then what holds it, with no comma.
+
+    ``deep`` allows one more such step in the name itself ("Boston MA USA").
+    """
     words = part.text.split()
     found: list[Reading] = []
     for size in (3, 2, 1):
@@ -223,8 +226,10 @@ def _tailed(part: Part) -> list[Reading]:
             if r.kind in CONTAINERS and not r.word and (r.kind != "region" or r.score > 5.5)
         ]
         codes = coded(tail, folded, True) if size == 1 else []
-        for holder in holders + codes:
-            for reading in _heads(head):
+        holders += codes
+        heads = _heads(head, deep) if holders else []
+        for holder in holders:
+            for reading in heads:
                 gain = support(reading, holder)
                 if gain:
                     found.append(reading._replace(score=reading.score + gain, kind="city"))
@@ -235,16 +240,23 @@ def _tailed(part: Part) -> list[Reading]:
                     found.append(holder._replace(score=5.3))
             elif tail[:1].isupper() or part.text.islower() or not tail.isascii():
                 found.append(holder._replace(score=holder.score - 0.5, kind="tail"))
+        if found and all(r.kind == "tail" for r in found):
+            # "Shanghai Hongkong": no container after all, but two places; the first counts.
+            held = {r.country for r in found}
+            first = [
+                r for r in named(fold(head)) if r.score > 6 and not r.word and r.country not in held
+            ]
+            found += [r._replace(score=r.score + 3, kind="prose") for r in first[:1]]
     return found
 
 
-def _heads(head: str) -> list[Reading]:
+def _heads(head: str, deep: bool) -> list[Reading]:
     """Readings of the words before a container; the last one to three of them may be the name."""
     words = head.split()
     folded = fold(head)
     if readings := named(folded) or named(_trimmed(folded)):
         return list(readings)
-    if len(words) > 1 and (inner := _tailed(Part(head, False))):
+    if deep and len(words) > 1 and (inner := _tailed(Part(head, False), deep=False)):
         return inner
     for size in (3, 2, 1):
         if size < len(words) and (readings := named(fold(" ".join(words[-size:])))):
@@ -337,10 +349,18 @@ def _unspaced(part: Part) -> list[Reading]:
     for run in _UNSPACED.findall(part.text):
         for size in range(min(6, len(run)), 1, -1):
             for at in range(len(run) - size + 1):
+                if _inside_katakana(run, at, at + size):
+                    continue
                 readings = [r for r in named(fold(run[at : at + size])) if r.score >= 5.5]
                 if readings:
                     return [r._replace(score=r.score - 0.5, kind="prose") for r in readings]
     return []
+
+
+def _inside_katakana(run: str, start: int, end: int) -> bool:
+    """Whether a stretch begins or ends within a katakana word, as "Bath" does in "universe"."""
+    left, right = run[max(0, start - 1) : start + 1], run[end - 1 : end + 1]
+    return any(len(pair) == 2 and all("ァ" <= c <= "ー" for c in pair) for pair in (left, right))
 
 
 def readings_of(part: Part) -> list[Reading]:

@@ -4,43 +4,67 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 
 import click
 
+from listener.mention import Place
+
 EPILOG = """\b
 Examples:
-  echo "NYC" | groundswell locate
+  echo "NYC ✈ Mumbai" | groundswell locate
   groundswell locate --json < locations.txt
+  groundswell locate --json < locations.txt | grep -c '"country": null'
+
+\b
+With --json each line has:
+  country      ISO alpha-2 code, or null where the text names no place
+  region       first-level division (a state, a province), or null
+  basis        "profile" or "unknown"
+  confidence   our belief in the country, 0 to 1
 """
 
 
 @click.command(epilog=EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, in input order.")
 def locate(as_json: bool) -> None:
-    """Say where profile locations are: one location a line on standard input."""
-    from listener import regions
+    """Say where profile locations are.
 
-    raw = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    lines = raw.removesuffix("\n").split("\n") if raw else []
-    places = [regions.locate(line.removesuffix("\r")) for line in lines]
-    if as_json:
-        for place in places:
-            record = {
-                "country": place.country,
-                "region": place.region,
-                "basis": place.basis,
-                "confidence": round(place.confidence, 3),
-            }
-            click.echo(json.dumps(record, ensure_ascii=False))
+    Reads standard input, one location a line; a blank line is a location that says nothing. Of
+    several places in one text the first counts, with a lower confidence.
+    """
+    from listener.regions import locate as place_of
+
+    if not as_json:
+        _table([(line, place_of(line)) for line in _lines()])
         return
+    out = sys.stdout
+    for line in _lines():
+        place = place_of(line)
+        record = {
+            "country": place.country,
+            "region": place.region,
+            "basis": place.basis,
+            "confidence": round(place.confidence, 3),
+        }
+        out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _lines() -> Iterator[str]:
+    for raw in sys.stdin.buffer:
+        yield raw.decode("utf-8", errors="replace").removesuffix("\n").removesuffix("\r")
+
+
+def _table(rows: list[tuple[str, Place]]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
+
+    from listener.regions import country_name
 
     table = Table("location", "country", "region", "basis", "confidence")
-    for line, place in zip(lines, places, strict=True):
-        where = regions.country_name(place.country) if place.country else "unknown"
-        table.add_row(
-            escape(line), where, place.region or "", place.basis, f"{place.confidence:.2f}"
-        )
+    for line, place in rows:
+        where = country_name(place.country) if place.country else "unknown"
+        belief = f"{place.confidence:.2f}" if place.country else ""
+        table.add_row(Text(line), where, place.region or "", place.basis, belief)
     Console().print(table)
