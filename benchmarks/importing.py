@@ -19,10 +19,39 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-WORDS = (
-    "delayed late crew bag gate refund thanks love great worst hours waiting phone app seat help "
-    "please flight today again never always team support new best order parcel when why what"
-).split()
+WORDS = [
+    "delayed",
+    "late",
+    "crew",
+    "bag",
+    "gate",
+    "refund",
+    "thanks",
+    "love",
+    "great",
+    "worst",
+    "hours",
+    "waiting",
+    "phone",
+    "app",
+    "seat",
+    "help",
+    "please",
+    "flight",
+    "today",
+    "again",
+    "never",
+    "always",
+    "team",
+    "support",
+    "new",
+    "best",
+    "order",
+    "parcel",
+    "when",
+    "why",
+    "what",
+]
 KEYWORDS = """
 brands:
   - {name: Northwind, handles: {x: [northwind]}, misspellings: [auto]}

@@ -1,3 +1,3 @@
-"""Gathers, keeps and acts: collectors, the store, matching, cases, alerts and the pipeline that composes them."""
+"""Gathers, keeps and acts: collectors, matching, the store, cases, alerts, and their pipeline."""
 
 __version__ = "0.1.0"

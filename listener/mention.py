@@ -1,4 +1,4 @@
-"""The nouns everyone shares. All are frozen; times are aware UTC; None means "not known", never zero."""
+"""The nouns everyone shares. All are frozen; times are aware UTC; None is "not known", never zero."""
 
 from __future__ import annotations
 
