@@ -25,6 +25,7 @@ from listener.errors import InputError
 SAMPLE_ROWS = 1_000
 AT = {name: index for index, name in enumerate(c.FIELDS)}
 HOST = re.compile(r"https?://(?:www\.)?([\w.-]+)")
+SAID = c.FIELDS[:6]  # id, text, time and author: what makes two rows one post, or two
 MARKUP = re.compile(r"<(p|br|a|span)\b")
 SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 TWITTER_EPOCH = 1_288_834_974.657  # seconds; ids of X count from here
@@ -120,14 +121,15 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     sampled = [cut(row) for row in first]
     created = [cells[AT["created"]].strip() for cells in sampled]
     kind = _kind_of_times(path, created, mapping["created"], columns)
-    scan = _scan(path, dialect, cut, kind == "numeric")
+    said = {name: mapping[name] for name in SAID if name in mapping}
+    scan = _scan(path, dialect, cutter(dialect.format, columns, said), kind == "numeric")
     notes = list(_dialect_notes(dialect))
     dates = _dates(options, kind, scan.votes, created, notes)
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)
-    said = repr((columns, sampled[0] if sampled else ()))
-    fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
+    start = repr((columns, sampled[0] if sampled else ()))
+    fingerprint = hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:16]
     return Plan(
         path=path,
         dialect=dialect,
@@ -282,7 +284,7 @@ def _scan(path: Path, dialect: Dialect, cut: Cutter, vote: bool) -> _Scan:
             cells = cut(row)
             if cells[0]:
                 ids.append(hash(cells[0]))
-                contents.append(hash(cells[1:6]))
+                contents.append(hash(cells[1 : len(SAID)]))
             if vote:
                 votes.add(cells[2].strip())
     if not len(ids):

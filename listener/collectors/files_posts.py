@@ -68,27 +68,31 @@ def _csv_cutter(columns: Sequence[str], mapping: Mapping[str, str]) -> Cutter:
 
 
 def _json_cutter(columns: Sequence[str], mapping: Mapping[str, str]) -> Cutter:
-    paths = [
-        ()
-        if name not in mapping
-        else (_path(mapping[name]),)
-        if mapping[name] in columns
-        else tuple(_path(part) for part in mapping[name].split("+"))
-        for name in c.FIELDS
-    ]
-    joiners = [_joiner(name) for name in c.FIELDS]
+    """Only mapped fields are looked up; the others are blank in every row."""
+    single: list[tuple[int, str, tuple[str, ...]]] = []
+    joined: list[tuple[int, str, list[str]]] = []
+    for index, name in enumerate(c.FIELDS):
+        column = mapping.get(name)
+        if column is None:
+            continue
+        if column in columns or "+" not in column:
+            single.append((index, column, tuple(column.split("."))))
+        else:
+            joined.append((index, _joiner(name), column.split("+")))
+    blank = [""] * len(c.FIELDS)
 
     def cut(row: dict[str, Any]) -> tuple[str, ...]:
-        return tuple(
-            [
-                ""
-                if not parts
-                else cell(_get(row, parts[0]))
-                if len(parts) == 1
-                else joiner.join(filter(None, (cell(_get(row, p)) for p in parts)))
-                for parts, joiner in zip(paths, joiners, strict=True)
-            ]
-        )
+        cells = blank.copy()
+        for index, column, path in single:
+            value = row.get(column)  # a key that holds dots itself wins over the nested reading
+            if value is None and len(path) > 1:
+                value = dig(row, path)
+            if value is not None:
+                cells[index] = value if type(value) is str else cell(value)
+        for index, joiner, parts in joined:
+            values = (row.get(p) or dig(row, tuple(p.split("."))) for p in parts)
+            cells[index] = joiner.join(filter(None, map(cell, values)))
+        return tuple(cells)
 
     return cut
 
@@ -96,16 +100,6 @@ def _json_cutter(columns: Sequence[str], mapping: Mapping[str, str]) -> Cutter:
 def _joiner(name: str) -> str:
     """What stands between two columns that are read as one: a title goes above its text."""
     return "\n" if name == "text" else " "
-
-
-def _path(column: str) -> tuple[str, ...]:
-    return (column, *column.split("."))
-
-
-def _get(row: dict[str, Any], path: tuple[str, ...]) -> Any:
-    """A key that holds dots itself wins over the nested reading of the same name."""
-    value = row.get(path[0])
-    return value if value is not None or len(path) == 2 else dig(row, path[1:])
 
 
 def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:

@@ -204,6 +204,8 @@ def dig(value: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         if isinstance(value, dict):
             value = value.get(key)
+        elif value is None:
+            return None
         elif isinstance(value, list):
             if key.isdigit():
                 value = value[int(key)] if int(key) < len(value) else None
