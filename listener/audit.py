@@ -1,9 +1,9 @@
 """How each spelling fares: how much it finds, how much only it finds, how much of that is right.
 
-People mark matches as wrong or right; those marks are a sample of a spelling's matches, so its precision
-comes with an interval (Wilson 1927, 95 %), and a spelling is suspended only when even the interval's upper
-end is too low: when the marks leave little doubt. Names, handles and links are reported but never suspended,
-for they are what the user asked for.
+People mark matches as wrong or right; those marks are a sample of a spelling's matches, so its
+precision comes with an interval (Wilson 1927, 95 %), and a spelling is suspended only when even the
+interval's upper end is too low: when the marks leave little doubt. Names, handles and links are
+reported but never suspended, for they are what the user asked for.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
     near    = item ("NEAR" ["/" n] item)*   within n words of each other, 10 where not said
     item    = word | word* | "phrase" | @handle | #tag | "(" query ")"
 
-Operators are in capitals; ``|`` and ``&`` are OR and AND. Comparison is on folded text, so case, accents
-and hyphens do not matter. Faults raise ConfigError with the position, from 1.
+Operators are in capitals; ``|`` and ``&`` are OR and AND. Comparison is on folded text, so case,
+accents and hyphens do not matter. Faults raise ConfigError with the position, from 1.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class Query:
         self.terms: tuple[Term, ...] = tuple(dict.fromkeys(_positive(self.root)))
         if not self.terms or self._holds(self.root, "", "", None):
             raise ConfigError(
-                "query: it would match every post, since all of it is behind NOT: add a word to look for"
+                "query: it would match every post, for all of it is behind NOT: add a word to look for"
             )
 
     def holds(self, text: str) -> bool:
@@ -280,6 +280,6 @@ def original(start: int, end: int, text: str, offsets: Sequence[int] | None) -> 
     if offsets is None:
         return start, end
     first, last = offsets[start], offsets[end - 1] + 1
-    while last < len(text) and unicodedata.combining(text[last]):
+    while last < len(text) and (unicodedata.combining(text[last]) or text[last] in "\uff9e\uff9f"):
         last += 1
     return first, last

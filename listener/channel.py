@@ -118,7 +118,7 @@ class Errors:
         self._letters: dict[str, int] = raw["letters"]
         self._pairs: dict[str, int] = raw["pairs"]
         self._twins: dict[str, int] = raw["twins"]
-        total = sum(raw["letters"].values())
+        total = sum(self._letters.values())
         slips = sum(sum(c.values()) for c in self._counts.values())
         self._rate = slips / total  # slips a letter, in words known to be wrong
         words = sum(raw["errors"].values())
@@ -153,7 +153,7 @@ class Errors:
         return known
 
     def _slip(self, kind: str, letters: str) -> float:
-        seen = self._counts[kind].get(letters, 0)
+        seen: int = self._counts[kind].get(letters, 0)
         if kind == "swap":
             return (seen + 1.0) / (self._pairs.get(letters, 0) + 60)
         if kind == "add":
@@ -264,10 +264,11 @@ class Channel:
         if len(steps) > 3:
             return None
         e, scale, logp, how = self.errors, -math.log10(n), 0.0, ""
-        for step, i, j in steps.as_list():
-            if step == "replace":
+        for step in steps:
+            i, j = step.src_pos, step.dest_pos
+            if step.tag == "replace":
                 how, letters = "sub", name[i] + token[j]
-            elif step == "delete":
+            elif step.tag == "delete":
                 how, letters = ("single" if i and name[i] == name[i - 1] else "drop"), name[i]
             else:
                 how, letters = ("double" if i and token[j] == name[i - 1] else "add"), token[j]

@@ -1,9 +1,10 @@
 """Posts that copy other posts: reposts by hand, share buttons, lightly edited spam.
 
-Each post is sketched by MinHash (rensa, native) over its letter trigrams; bands of the sketch point to
-the few earlier posts that may be alike, and the edit distance of the texts decides. Everything has a fixed
-size: the bands are direct-mapped tables, the window holds the ``window`` groups last heard of. A stream of
-any length runs in the same memory, and a group that falls silent for a whole window is forgotten.
+Each post is sketched by MinHash (rensa, native) over its letter trigrams; bands of the sketch point
+to the few earlier posts that may be alike, and the edit distance of the texts decides. Everything has
+a fixed size: the bands are direct-mapped tables, the window holds the ``window`` groups last heard of.
+A stream of any length runs in the same memory, and a group that falls silent for a whole window is
+forgotten.
 
 MinHash and banding: Broder 1997; Leskovec, Rajaraman, Ullman, *Mining of Massive Datasets*, ch. 3.
 """
@@ -23,7 +24,7 @@ from listener.folding import plain
 
 ROWS = 4  # values of the sketch in one band: how alike posts must be to meet in a band
 BANDS = 32
-ALIKE = 0.80  # share of letters that two posts have in common, in order, to be copies
+ALIKE = 0.77  # share of letters that two posts have in common, in order, to be copies
 SHORTEST = 12  # letters below which only equal texts are copies: "thank you" is said by many
 _DRESS = re.compile(
     r"https?://\S*|\bwww\.\S+|^\s*(?:rt\b\s*:?\s*)?(?:[@.]\w+[:,]?\s+)+|\bvia @\w+", re.I
@@ -82,7 +83,7 @@ class Grouper:
         return self._groups[best][0]
 
     def groups(self) -> Iterator[tuple[str, str]]:
-        """(key, text) of the groups in the window, those silent for longest first: the state to keep."""
+        """(key, text) of the window's groups, those silent for longest first: the state to keep."""
         yield from self._groups.values()
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Folding a post for comparison: case, width, accents and punctuation, with the way back to the original.
+"""Folding a post for comparison: case, width, accents, punctuation, with the way back to the post.
 
 A folded text holds lower-case letters and digits of any script, ``_`` and single-character blanks for
 all else; words of scripts without spaces (Thai, Japanese, Chinese …) are set off by blanks from words

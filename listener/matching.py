@@ -1,13 +1,13 @@
 """A post in, which keyword of which brand in which spelling, and where in the text.
 
-One pass of an Aho-Corasick automaton (ahocorasick-rs, native) over many folded posts at once finds every
-name, handle, hashtag, own misspelling, exclusion and context word of all brands; Python looks only at
-what was hit. Single words that no pattern foresaw are judged by ``listener.channel`` the first time they
-are met and remembered, so that a misspelling nobody listed is found at next to no cost.
+One pass of an Aho-Corasick automaton (ahocorasick-rs, native) over many folded posts at once finds
+every name, handle, hashtag, own misspelling, exclusion and context word of all brands; Python looks
+only at what was hit. Single words that no pattern foresaw are judged by ``listener.channel`` the first
+time they are met and remembered, so that a misspelling nobody listed is found at next to no cost.
 
-How a name is taken: with ``context`` words configured, a name that is also an ordinary word (Delta, Apple)
-needs evidence: a context word, an @ or #, a link, being addressed, or a capital inside a sentence. A
-misspelling that only just falls short by itself is taken when such evidence stands beside it.
+How a name is taken: with ``context`` words configured, a name that is also an ordinary word (Delta,
+Apple) needs evidence: a context word, an @ or #, a link, being addressed, or a capital inside a
+sentence. A misspelling that only just falls short by itself is taken when such evidence stands by it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ CONTEXT_HELP = 1.2  # log10 odds that a context word or an address adds to a spe
 _TOO_COMMON = 4.6  # Zipf from which on a name inside a longer word says nothing
 ORDINARY = 3.8  # Zipf from which on a name counts as an ordinary word
 _BATCH = 2000
-_APART = " " * 5  # between posts of a batch: more blanks than any pattern holds
 _REMEMBERED = 1_000_000
 _APOSTROPHES = "'’‘ʼ`´＇"
 _ARABIC_PREFIXES = ("و", "ف", "ب", "ل", "ال", "وال", "بال", "لل")
 _HEBREW_PREFIXES = ("ה", "ו", "ב", "ל", "מ", "ש", "כ")
 _ORDINARY_MARKS = re.compile(rf"[\w\s.\-{_APOSTROPHES}]*")
+_LONG_BLANKS = re.compile("   +")
 _RUN = re.compile(r"(.)\1+")
 _SPACE = re.compile(r"\s")
 _LONGER_HANDLE = re.compile(
@@ -207,6 +207,10 @@ class Matcher:
             if collecting:
                 gc.enable()
         self._targets = list(self._patterns.values())
+        # Between the posts of a batch stand more blanks than any pattern holds.
+        self._apart = " " * (
+            5 + max((len(m) for m in map(_blanks, self._patterns) if m), default=0)
+        )
         self._automaton = (
             ahocorasick_rs.AhoCorasick(
                 list(self._patterns),
@@ -298,6 +302,9 @@ class Matcher:
         if exact or hangul:
             target = _with(target, exact=exact, open_end=hangul)
         self._pattern(folded, target)
+        raw = fold(spelling)[0].strip() if target.role == "name" else folded
+        if raw != folded:
+            self._pattern(raw, target)
         if (
             folded.isascii()
             and "&" not in spelling
@@ -388,9 +395,7 @@ class Matcher:
         found = self._candidates([text]).get(0, [])
         self._judge(text, found, addressed_to, links, why)
         taken = {(w.start, w.end, w.brand) for w in why}
-        for near in self._near_misses(text):
-            if (near.start, near.end, near.brand) not in taken:
-                why.append(near)
+        why += [n for n in self._near_misses(text) if (n.start, n.end, n.brand) not in taken]
         return sorted(why, key=lambda w: (w.start, w.end, not w.matched))
 
     def _candidates(self, texts: Sequence[str]) -> dict[int, list[_Candidate]]:
@@ -405,11 +410,11 @@ class Matcher:
         found: dict[int, list[_Candidate]] = {}
         if even:
             raw = [texts[i] for i in even]
-            joined = (" " + _APART.join(raw) + " ").translate(ASCII_TABLE)
+            joined = (" " + self._apart.join(raw) + " ").translate(ASCII_TABLE)
             self._scan(joined, even, [len(t) for t in raw], None, texts, found)
         if other:
             pairs = [fold_with_tags(texts[i]) for i in other]
-            joined = " " + _APART.join(folded for folded, _ in pairs) + " "
+            joined = " " + self._apart.join(folded for folded, _ in pairs) + " "
             maps = [offsets for _, offsets in pairs]
             self._scan(joined, other, [len(folded) for folded, _ in pairs], maps, texts, found)
         return found
@@ -423,7 +428,7 @@ class Matcher:
         texts: Sequence[str],
         found: dict[int, list[_Candidate]],
     ) -> None:
-        starts = list(accumulate((n + len(_APART) for n in lengths), initial=1))[:-1]
+        starts = list(accumulate((n + len(self._apart) for n in lengths), initial=1))[:-1]
 
         def place(start: int, end: int) -> tuple[int, int, int]:
             which = bisect_right(starts, start) - 1
@@ -613,24 +618,24 @@ class Matcher:
             return None, "it is only in a link, and not its host"
         if target.role == "fuzzy" and _inside_tag(text, c) and (c.end - c.start < 6 or c.odds < 1):
             return None, "it is a piece of a hashtag, too short to be sure of"
-        if target.kind == "compound" and sign in ("@", "＠"):
-            return None, "it is an account of its own: list the handle if it is the brand's"
+        if target.kind == "compound" and sign not in ("#", "＃"):
+            return None, "it is a part of a longer word that is no hashtag"
         if target.role == "handle":
             return self._weigh_handle(text, c)
         if target.role == "hashtag" and sign not in ("#", "＃"):
             return None, "it has no # before it"
         kind, variant, odds = c.kind, target.variant, c.odds
-        if target.role == "fuzzy" or target.role == "variant":
-            if odds <= 0:
-                if not backed:
-                    return None, (
-                        f"close to {target.keyword!r} ({kind}), but as likely another word: "
-                        f"log10 odds {odds + THRESHOLD:.1f}, {THRESHOLD} needed without context"
-                    )
-                odds += CONTEXT_HELP
+        if target.role in ("fuzzy", "variant") and odds <= 0:
+            if not backed:
+                return None, (
+                    f"close to {target.keyword!r} ({kind}), but as likely another word: "
+                    f"log10 odds {odds + THRESHOLD:.1f}, {THRESHOLD} needed without context"
+                )
+            odds += CONTEXT_HELP
         if target.role == "name":
             kind = "plural" if c.plural else kind
             signed = {"@": "handle", "＠": "handle", "#": "hashtag", "＃": "hashtag"}.get(sign)
+            signed = signed or ("hashtag" if _inside_tag(text, c) and not c.plural else None)
             kind = "link" if where == "host" else signed or kind
             if target.ordinary and not (backed or signed or where == "host" or _proper(text, c)):
                 return (
@@ -638,6 +643,8 @@ class Matcher:
                     "it is also an ordinary word, and nothing in the post speaks for the brand",
                 )
             odds = 3.0 if backed or kind != "name" or not target.ordinary else 0.5
+        if kind == "split" and text[c.start : c.end].isalnum():
+            kind = "hashtag"  # CamelCase, not a blank
         score = round(weight(odds + THRESHOLD), 3)
         shown = text[c.start : c.end].lower() if c.plural else variant
         match = Match(
@@ -646,7 +653,7 @@ class Matcher:
         return match, f"{kind} of {target.keyword!r}, score {score}"
 
     def _weigh_handle(self, text: str, c: _Candidate) -> tuple[Match | None, str]:
-        if not _signed(text, c):
+        if not _signed(text, c) or text[c.start - 1] not in "@＠":
             return None, "it has no @ before it"
         target = c.target
         match = Match(
@@ -727,6 +734,11 @@ def _with(target: _Target, **changes: object) -> _Target:
     return replace(target, **changes)  # type: ignore[arg-type]
 
 
+def _blanks(pattern: str) -> str:
+    """The longest run of blanks in a pattern, where it is longer than the usual."""
+    return max(_LONG_BLANKS.findall(pattern), key=len) if "   " in pattern else ""
+
+
 def _address(handle: str) -> str:
     return plain(handle.strip().lstrip("@＠"))
 
@@ -773,8 +785,13 @@ def _whole(text: str, c: _Candidate) -> bool:
 
 
 def _inside_tag(text: str, c: _Candidate) -> bool:
-    before = text[c.start - 1 : c.start] if c.start else ""
-    return before.isalnum() or text[c.end : c.end + 1].isalnum()
+    """Whether a candidate is a piece of a longer #CamelCase tag."""
+    first = c.start
+    while first and (text[first - 1].isalnum() or text[first - 1] == "_"):
+        first -= 1
+    if not first or text[first - 1] not in "#＃":
+        return False
+    return first < c.start or text[c.end : c.end + 1].isalnum()
 
 
 def _in_link(text: str, start: int, end: int) -> str:
@@ -810,7 +827,16 @@ def _switched_off(match: Match, suspended: frozenset[str]) -> bool:
 
 def _best(matches: list[Match]) -> list[Match]:
     """One match for each place: the longest, then the best scored, wins over what overlaps it."""
-    matches.sort(key=lambda m: (m.start - m.end, -m.score, m.kind != "name", m.keyword, m.variant))
+    matches.sort(
+        key=lambda m: (
+            m.kind == "compound",
+            m.start - m.end,
+            -m.score,
+            m.kind != "name",
+            m.keyword,
+            m.variant,
+        )
+    )
     kept: list[Match] = []
     for match in matches:
         empty = match.start == match.end
@@ -822,7 +848,8 @@ def _best(matches: list[Match]) -> list[Match]:
 
 
 def _explanation(brand: str, c: _Candidate, match: Match | None, reason: str) -> Explanation:
+    variant = match.variant if match else c.target.variant
+    kind, score = (match.kind, match.score) if match else (c.kind, 0.0)
     return Explanation(
-        brand, c.target.keyword, match.variant if match else c.target.variant, match.kind if match else c.kind,
-        c.start, c.end, match.score if match else 0.0, match is not None, reason,
-    )  # fmt: skip
+        brand, c.target.keyword, variant, kind, c.start, c.end, score, match is not None, reason
+    )

@@ -174,7 +174,7 @@ def _written(name: str, base: str) -> _Candidates:
         german = low.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
         if german != low:
             yield 1.0, -0.6, plain(german), "diacritics"
-    if re.search(r"[^\w\s]", low):
+    if re.search(r"[^\w\s]", low) and not re.search(r"^[^\w\s]|[^\w\s!?.]$", low):
         open_, shut = re.sub(r"[^\w\s]+", " ", folded), re.sub(r"[^\w\s]+", "", folded)
         shut = " ".join(shut.split())
         if len(shut) > 2:
