@@ -103,6 +103,7 @@ class Settings:
     minimum_exposure: int = 10  # posts of any kind in the window, for a share
     warmup_hours: float = 96.0  # observed since the first post
     warmup_posts: int = 20
+    warmup_days: float = 3.0  # days that the posts are spread over, each by its weight
     level_half_life_hours: float = 96.0
     rhythm_half_life_days: float = 28.0
     release: float = 0.02  # a bucket less surprising than this is calm
@@ -127,8 +128,12 @@ class State:
     base: Array  # (S,) rhythm (or exposure) summed over the same buckets: its denominator
     excess: Array  # (S, W) squared error beyond Poisson, a window length a column
     weight: Array  # (S, W) what it is divided by
+    waiting: Array  # (S, W, 4) both, of today and of yesterday: learned when they are a day old
     seen: Array  # (S,) buckets observed since the first post
     posts: Array  # (S,) posts since the first
+    days: (
+        Array  # (S, 3) posts taught today; of earlier days, discounted: their sum, that of squares
+    )
     recent: Array  # (S, K) counts of the last K buckets, newest last; NaN is a gap
     usual: Array  # (S, K) what was expected of them
     total: Array  # (S, K) their exposure
@@ -202,8 +207,10 @@ class Detector:
             base=zero + (1.0 if self.share else 0.0),
             excess=prior * weight,
             weight=weight,
+            waiting=np.zeros((series, windows, 4)),
             seen=zero,
             posts=zero,
+            days=np.zeros((series, 3)),
             recent=blank,
             usual=blank,
             total=blank,
@@ -228,22 +235,12 @@ class Detector:
         """Judge one bucket of S series: ``counts`` and ``exposure`` are (S,), NaN for a gap."""
         state = self._arrive(state, start)
         expected = self._expected(state, start, exposure)
-        recent = _push(state.recent, counts)
-        usual = _push(state.usual, expected)
-        total = _push(state.total, exposure)
         lengths = self.settings.windows
-        p_values = np.full((len(counts), len(lengths)), np.nan)
-        severity = np.full_like(p_values, np.nan)
-        for column, length in enumerate(lengths):
-            y, mu, n = (x[:, -length:].sum(axis=1) for x in (recent, usual, total))
-            alpha = self._dispersion(state, column)
-            p_values[:, column] = self._tail(y, mu, n, alpha)
-            severity[:, column] = _severity(y, mu, alpha)
-        speaks = (
-            np.isfinite(counts)
-            & (state.seen * self.bucket_seconds >= self.settings.warmup_hours * 3600)
-            & (state.posts >= self.settings.warmup_posts)
-        )
+        y, mu, n = self._windows(state, counts, expected, exposure)
+        alpha = self._dispersion(state)
+        p_values = self._tail(y, mu, n, alpha)
+        severity = _severity(y, mu, alpha)
+        speaks = np.isfinite(counts) & self._ready(state)
         p_values[~speaks] = np.nan
         filled = np.where(np.isnan(p_values), 2.0, p_values)
         best = filled.argmin(axis=1)
@@ -311,15 +308,41 @@ class Detector:
         prior = self.settings.share_dispersion if self.share else self.settings.dispersion
         sums, visits = state.sums * keep, state.visits * keep
         floor = _PRIOR_WEIGHT
+        fade = 0.5 ** (days / 7.0)
+        today, total, squares = state.days.T
+        tally = np.stack(
+            [np.zeros_like(today), (total + today) * fade, (squares + today**2) * fade**2], axis=1
+        )
         return replace(
             state,
+            days=tally,
             sums=sums,
             visits=visits,
             rhythm=state.rhythm
             if self.share
-            else _rhythm(sums, visits, state.rhythm, self._dispersion(state, 0)),
-            excess=prior * floor + (state.excess - prior * floor) * memory,
-            weight=floor + (state.weight - floor) * memory,
+            else _rhythm(sums, visits, state.rhythm, self._dispersion(state)[:, 0]),
+            # A surge that builds up over hours must not make itself usual: errors teach the
+            # dispersion a day late, and not at all when a spike came of them.
+            excess=prior * floor + (state.excess - prior * floor) * memory + state.waiting[..., 2],
+            weight=floor + (state.weight - floor) * memory + state.waiting[..., 3],
+            waiting=np.concatenate(
+                [np.zeros_like(state.waiting[..., :2]), state.waiting[..., :2]], 2
+            ),
+        )
+
+    def _ready(self, state: State) -> NDArray[np.bool_]:
+        """Warmed up: long enough, posts enough, and these not all of one or two days.
+
+        A series that trickles and then begins in earnest (its collection was switched on) has seen
+        hours enough, but all it knows of the usual comes from its first busy days.
+        """
+        settings = self.settings
+        today, total, squares = state.days.T
+        spread = (total + today) ** 2 / np.maximum(squares + today**2, 1e-9)
+        return np.asarray(
+            (state.seen * self.bucket_seconds >= settings.warmup_hours * 3600)
+            & (state.posts >= settings.warmup_posts)
+            & (spread >= settings.warmup_days)
         )
 
     def _expected(self, state: State, start: int, exposure: Array) -> Array:
@@ -328,24 +351,49 @@ class Detector:
             return np.asarray(np.minimum(level, 1.0) * exposure)
         return np.asarray(level * state.rhythm[:, _slot(start)])
 
-    def _dispersion(self, state: State, column: int) -> Array:
-        learned = np.maximum(state.excess[:, column] / state.weight[:, column], 1e-4)
-        # What is not yet known of the level widens the prediction as a gamma posterior does.
+    def _windows(
+        self, state: State, counts: Array, expected: Array, exposure: Array
+    ) -> tuple[Array, Array, Array]:
+        """Sums of counts, expected and exposure over each window that ends now: (S, W) each."""
+        columns = np.asarray(self.settings.windows) - 1
+        y, mu, n = (
+            np.cumsum(_push(history, newest)[:, ::-1], axis=1)[:, columns]
+            for history, newest in (
+                (state.recent, counts),
+                (state.usual, expected),
+                (state.total, exposure),
+            )
+        )
+        return y, mu, n
+
+    def _dispersion(self, state: State) -> Array:
+        """For each window (S, W): what was learned, and what is not yet known of the level.
+
+        The latter widens the prediction as the posterior of a gamma-Poisson level does.
+        """
         unsure = 1 / (1 + (state.base if self.share else state.hits))
-        return np.asarray(learned + unsure)
+        return np.asarray(np.maximum(state.excess / state.weight, 1e-4) + unsure[:, None])
 
     def _tail(self, y: Array, mu: Array, n: Array, alpha: Array) -> Array:
-        out = np.full(len(y), np.nan)
-        valid = np.isfinite(y) & np.isfinite(mu) & (np.isfinite(n) if self.share else True)
-        out[valid] = 1.0
-        # Only what is above the usual and not tiny is worth the price of a tail.
-        look = valid & (y > mu) & (y >= self.settings.minimum)
-        if self.share:
-            look &= n >= self.settings.minimum_exposure
-            share = np.clip(mu / np.maximum(n, 1), 1e-6, 1 - 1e-6)
-            out[look] = share_tail(y[look], n[look], share[look], alpha[look])
-        else:
-            out[look] = negative_binomial_tail(y[look], mu[look], alpha[look])
+        """Upper tail of each window (S, W); 1 for what is too usual or too small to look at."""
+        valid = np.isfinite(y) & np.isfinite(mu)
+        with np.errstate(invalid="ignore"):
+            look = valid & (y >= self.settings.minimum)
+            if self.share:
+                valid = valid & np.isfinite(n)
+                look &= n >= self.settings.minimum_exposure
+                spread = mu * (1 - mu / np.maximum(n, 1)) * (1 + n * alpha)
+            else:
+                spread = mu * (1 + mu * alpha)
+            # Only what is a deviation above the usual is worth the price of a tail.
+            look &= y > mu + np.sqrt(spread)
+        out = np.where(valid, 1.0, np.nan)
+        if look.any():
+            if self.share:
+                share = np.clip(mu[look] / n[look], 1e-6, 1 - 1e-6)
+                out[look] = share_tail(y[look], n[look], share, alpha[look])
+            else:
+                out[look] = negative_binomial_tail(y[look], mu[look], alpha[look])
         return out
 
     def _discoveries(self, p_values: Array) -> NDArray[np.bool_]:
@@ -365,14 +413,22 @@ class Detector:
             is_calm = verdict.single > self.settings.release
         calm = np.where(state.open & is_calm, state.calm + 1, 0.0)
         limit = self.settings.calm_hours * 3600 / self.bucket_seconds
+        lasted = np.where(state.open, state.lasted + 1, 0.0)
         closing = state.open & (calm >= max(limit, 1)) & ~verdict.spike
         unknown = state.open & ~np.isfinite(counts)
         is_open = (state.open & ~closing & ~unknown) | verdict.spike
+        waiting = np.where((is_open & ~state.open)[:, None, None], 0.0, state.waiting)
+        # What has lasted so long is the new usual: the old level is all but forgotten.
+        limit = self.settings.new_usual_hours * 3600 / self.bucket_seconds
+        keep = np.where(is_open & (lasted > limit) & (state.lasted <= limit), 0.03, 1.0)
         return replace(
             state,
+            waiting=waiting,
+            hits=0.5 + (state.hits - 0.5) * keep,
+            base=state.base * keep,
             open=is_open,
             calm=np.where(is_open, calm, 0.0),
-            lasted=np.where(is_open, state.lasted + 1, 0.0),
+            lasted=np.where(is_open, np.maximum(lasted, 1), 0.0),
         )
 
     def _teach(
@@ -383,9 +439,9 @@ class Detector:
         begun = (state.posts > 0) | (np.nan_to_num(counts) > 0)
         usable = np.isfinite(counts) & begun & (np.isfinite(exposure) | (not self.share))
         long = state.lasted * self.bucket_seconds > settings.new_usual_hours * 3600
-        ready = state.seen * self.bucket_seconds >= settings.warmup_hours * 3600
+        ready = self._ready(state)
         learns = usable & (~state.open | long | ~ready)
-        alpha = self._dispersion(state, 0)
+        alpha = self._dispersion(state)[:, 0]
         deviation = np.sqrt(expected + alpha * expected**2)
         cap = np.where(ready & ~long, expected + 3 * deviation + 1, np.inf)
         y = np.where(learns, np.minimum(np.nan_to_num(counts), cap), 0.0)
@@ -398,16 +454,17 @@ class Detector:
             sums, visits = sums.copy(), visits.copy()
             sums[:, slot] += y
             visits[:, slot] += learns
-        excess, weight = self._errors(state, counts, expected, exposure, learns & ready)
+        settled = state.seen * self.bucket_seconds >= settings.warmup_hours * 1800  # half of it
+        waiting = self._errors(state, counts, expected, exposure, learns & settled)
         return replace(
             state,
             hits=state.hits + y * trust,
             base=state.base + np.where(learns, np.nan_to_num(unit) * trust, 0.0),
             sums=sums,
             visits=visits,
-            excess=excess,
-            weight=weight,
+            waiting=waiting,
             seen=state.seen + usable,
+            days=state.days + np.stack([y, 0 * y, 0 * y], axis=1),
             posts=state.posts + np.where(usable, np.nan_to_num(counts), 0.0),
         )
 
@@ -421,32 +478,27 @@ class Detector:
         expected: Array,
         exposure: Array,
         learns: NDArray[np.bool_],
-    ) -> tuple[Array, Array]:
+    ) -> Array:
         """Method of moments: what the squared errors are beyond those of independent posts."""
-        recent, usual, total = (
-            _push(state.recent, counts),
-            _push(state.usual, expected),
-            _push(state.total, exposure),
-        )
-        excess, weight = state.excess.copy(), state.weight.copy()
-        for column, length in enumerate(self.settings.windows):
-            y, mu, n = (x[:, -length:].sum(axis=1) for x in (recent, usual, total))
-            use = learns & np.isfinite(y) & np.isfinite(mu)
-            if self.share:
-                use &= np.isfinite(n) & (n >= 2)
-                p = np.clip(mu / np.maximum(n, 1), 1e-3, 1 - 1e-3)
-                noise, scale = n * p * (1 - p), np.maximum(n - 1, 0)
-            else:
-                noise, scale = mu, mu
-            alpha = self._dispersion(state, column)
-            reach = np.sqrt(noise * (1 + scale * alpha))
-            error = np.clip(y - mu, -5 * reach, 5 * reach) ** 2
-            # Each term estimates the dispersion with variance ~ (1/scale + alpha)^2: weigh by that.
-            worth = (1 / (1 / np.maximum(scale, 1e-9) + 0.1)) ** 2 / 100
-            estimate = (error / np.maximum(noise, 1e-9) - 1) / np.maximum(scale, 1e-9)
-            excess[:, column] += np.where(use, worth * estimate, 0.0)
-            weight[:, column] += np.where(use, worth, 0.0)
-        return excess, weight
+        y, mu, n = self._windows(state, counts, expected, exposure)
+        use = learns[:, None] & np.isfinite(y) & np.isfinite(mu)
+        if self.share:
+            use &= np.nan_to_num(n) >= 2
+            p = np.clip(mu / np.maximum(n, 1), 1e-3, 1 - 1e-3)
+            noise, scale = n * p * (1 - p), np.maximum(n - 1, 1)
+        else:
+            noise = scale = np.maximum(mu, 1e-9)
+        alpha = self._dispersion(state)
+        reach = 5 * np.sqrt(noise * (1 + scale * alpha))
+        with np.errstate(invalid="ignore"):
+            error = np.clip(y - mu, -reach, reach) ** 2
+            # Each term estimates the dispersion with a variance of about (1/scale + alpha)^2.
+            worth = (1 / (1 / scale + 0.1)) ** 2 / 100
+            estimate = (error / noise - 1) / scale
+        waiting = state.waiting.copy()
+        waiting[:, :, 0] += np.where(use, worth * estimate, 0.0)
+        waiting[:, :, 1] += np.where(use, worth, 0.0)
+        return waiting
 
 
 def _slot(start: int) -> int:
