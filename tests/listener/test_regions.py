@@ -122,6 +122,10 @@ def test_examples(text: str, code: str, region: str | None) -> None:
         "ユニバース",
         "Real Madrid",
         "BPM, WMC, DEMF, BM, ADE, etc",
+        "Settled",
+        "Corazón",
+        "Mundo",
+        "Rumah",
     ],
 )
 def test_what_names_no_place(text: str) -> None:
