@@ -45,6 +45,7 @@ class Demo(Collector):
     platform = "demo"
     summary = "Made-up posts about a made-up brand, for a first look"
     options = DemoOptions
+    everything = True
 
     def check(self, queries: Sequence[Query], every_seconds: int) -> Readiness:
         """Always ready: nothing is asked of any platform."""
