@@ -8,6 +8,7 @@ post of the network takes `jetstream` instead.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -111,8 +112,10 @@ class Bluesky(NetCollector):
             raise AuthError(
                 f"bluesky: set {HANDLE} and {PASSWORD}; its search answers no strangers"
             )
+        transport = guarded_transport(self.guard)
+        weakref.finalize(self, transport.close)  # a collector lives for one round of the schedule
         request = Request(
-            transport=guarded_transport(self.guard),
+            transport=transport,
             timeout=_timeouts(self.wants.timeout),
             headers={"User-Agent": self.context.user_agent},
         )
@@ -258,7 +261,11 @@ class Bluesky(NetCollector):
             else parent
         )
         link = models.AppBskyFeedPost.ReplyRef(parent=parent, root=root)
-        body = self.through(lambda: self.client.send_post(text, reply_to=link))
+        reply = models.AppBskyFeedPost.Record(
+            text=text, reply=link, created_at=_iso(self.now()).replace(".000", "")
+        )
+        did = self.client._session.did if self.client._session else ""
+        body = self.through(lambda: self.client.app.bsky.feed.post.create(did, reply))
         uri = mapping(body).get("uri")
         if not isinstance(uri, str):
             raise PlatformError(f"bluesky did not take the reply (status {self.guard.status})")

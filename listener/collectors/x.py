@@ -198,7 +198,7 @@ class X(NetCollector):
         base = super().check(queries, every_seconds)
         if not base.ready:
             return base
-        each = POST_READ + self.wants.author_price
+        each = self.price_of_post
         detail = (
             f"ready; each post found is counted at ${each:.3f}, and `groundswell queries --live` "
             "asks X how many there are a day"
@@ -326,6 +326,11 @@ class X(NetCollector):
                 )
             known = self._user_ids[handle.lower()] = found
         return known
+
+    @property
+    def price_of_post(self) -> float:
+        """Dollars counted for a post of a search, with its author."""
+        return POST_READ + self.wants.author_price
 
     def posts_per_day(self, query: Query) -> float | None:
         """How many posts a day the last week had (a counts request), to tell what a query will

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,14 @@ def network() -> Iterator[bluesky_network.Network]:
         yield one
 
 
-def _client(network: bluesky_network.Network, name: str) -> Any:
+@contextmanager
+def _client(network: bluesky_network.Network, name: str) -> Iterator[Any]:
     from atproto import Client
 
     client = Client(base_url=network.pds)
-    client.login(f"{name}.test", f"{name}-password", fetch_bsky_profile=False)
-    return client
+    client.login(f"{name}.test", f"{name}-password")
+    yield client
+    client.request.close()
 
 
 def _collector(network: bluesky_network.Network, **options: Any) -> Any:
@@ -54,11 +57,15 @@ def _collector(network: bluesky_network.Network, **options: Any) -> Any:
 
 
 def test_the_collector_sees_a_real_network_whole(network: bluesky_network.Network) -> None:
+    with _client(network, "alice") as alice, _client(network, "bob") as bob:
+        _whole(network, alice, bob)
+
+
+def _whole(network: bluesky_network.Network, alice: Any, bob: Any) -> None:
     from atproto import models
 
     from listener.mention import Query
 
-    alice, bob = _client(network, "alice"), _client(network, "bob")
     written: dict[str, str] = {}
     for n in range(POSTS):
         writer = (alice, bob)[n % 2]
