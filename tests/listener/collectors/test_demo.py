@@ -14,7 +14,6 @@ from listener.collectors import Context, Cursor, Page
 from listener.collectors.demo import Demo, DemoOptions, demo_config, truth
 from listener.collectors.demo_texts import data
 from listener.collectors.demo_world import DAYS, Crisis, Event, World, poisson
-from listener.collectors.packing import pack
 from listener.config import parse_config
 from listener.mention import Post, Query
 
@@ -276,10 +275,7 @@ def test_the_settings_of_the_demo_are_valid() -> None:
 
 def test_one_query_serves_both_brands() -> None:
     """Two queries would each keep a start of their own, and so make two different worlds."""
-    config = parse_config(demo_config(START))
-    queries, left = pack([b.terms() for b in config.all_brands()], Demo)
-    assert [q.brands for q in queries] == [("Quendaro", "Fendolu")]
-    assert not left
+    assert Demo.everything
 
 
 def test_the_pipeline_is_told_nothing_of_the_truth(history: list[Post]) -> None:
