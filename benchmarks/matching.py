@@ -6,7 +6,8 @@ Posts are the real ones of ../shared/data (airline, support threads, English sen
 where that folder is absent. Names are 2,000 and 20,000 words of Zipf 1.5 to 3.2 from wordfreq (as rare
 as brands are, so that some are hit), each with 50 misspellings by random edits that give no word. Ours
 does all it does in use: folding, boundaries, hashtags, links, scores. Rates are posts per second of
-processor time on one core; "cold" is the first pass, in which every new word is judged once, "warm" the second.
+processor time on one core; "cold" is the first pass, in which every new word is judged once, "warm" a
+later one.
 """
 
 from __future__ import annotations

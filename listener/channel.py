@@ -37,8 +37,8 @@ COMMON = 3.0  # Zipf from which on a word is common enough to be what somebody e
 # Zipf of one unseen string, by its length: short ones are abbreviations, slang, other people's names.
 _UNSEEN = {1: 5.0, 2: 3.5, 3: 2.2, 4: 1.0, 5: 0.2, 6: -0.5, 7: -1.0, 8: -1.5, 9: -2.0}
 
-# The tail of the word lists holds many misspellings, of well-known names above all (*addidas*, *verison*):
-# being listed there speaks against a string only as much as strings of its length are often words.
+# The tail of the word lists holds many misspellings, of well-known names above all (*addidas*,
+# *verison*): being listed there speaks against a string only as much as strings of its length are often words.
 RARE = 2.3
 _RELIEF = {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0, 5: 0.6, 6: 1.0}
 
@@ -123,7 +123,7 @@ class Errors:
         self._rate = slips / total  # slips a letter, in words known to be wrong
         words = sum(raw["errors"].values())
         self.several = {int(k): math.log10(v / words) for k, v in raw["errors"].items()}
-        self._slots = total + int(raw["words"])
+        self._slots: int = total + raw["words"]
         mean_length = total / raw["words"]
         self.first = {
             k: math.log10(max(raw["first"].get(k, 0), 5) * mean_length / sum(c.values()))

@@ -14,7 +14,7 @@ WORDS = (
     "flight delayed again hours waiting gate nobody tells anything bag lost service phone hold "
     "tomorrow money back please help crew great thanks seat booking cancelled weather airport line "
     "why never answer email refund voucher hotel night children tired angry calm coffee water plane"
-).split()
+).split()  # noqa: SIM905
 
 
 def post(rng: random.Random) -> str:
