@@ -161,7 +161,7 @@ brands:
     hashtags: [quendaro, quendarofail, quendarodown]
     misspellings: [auto]
     exclude: [Marco Quendaro]
-    languages: [en, es, pt, fr, de, it, ar, hi, ja, id, th, tr, sw]
+    languages: [en, es, pt]   # whose ordinary words are no misspellings of the name; each costs a start some seconds
     competitors: [Fendolu]
 regions:
   North America: [US, CA]
