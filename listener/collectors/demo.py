@@ -161,7 +161,7 @@ brands:
     hashtags: [quendaro, quendarofail, quendarodown]
     misspellings: [auto]
     exclude: [Marco Quendaro]
-    languages: [en, es, pt]   # whose ordinary words are no misspellings of the name; each costs a start some seconds
+    languages: [en, es, pt]   # their ordinary words are no misspellings; each makes a start slower
     competitors: [Fendolu]
 regions:
   North America: [US, CA]
