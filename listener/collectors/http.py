@@ -116,6 +116,7 @@ class Guard:
         self.auth_help = auth_help
         self.tariff = tariff or Tariff()
         self.json_expected = json_expected
+        self.harmless: tuple[str, ...] = ()  # reasons of a 403 that are an answer, not a refusal
         self.transient = transient
         self.patience: int = getattr(context.options, "patience", 120)
         self.requests = 0
@@ -217,7 +218,7 @@ class Guard:
             message = f"{self.platform} answered {status} ({what}{at}). {detail}".strip()
             wait = None if resets is None else max(0.0, resets - self.now())
             return LimitError(message, resets), (self.patience + 1.0 if status != 429 else wait)
-        if status in (401, 403):
+        if status in (401, 403) and not any(reason in detail for reason in self.harmless):
             return AuthError(self.refusal(status, detail)), None
         if status in TRANSIENT_STATUS:
             where = urlsplit(url).netloc

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from listener.collectors import Cursor, Deletion, Options, Page, Readiness, Secret
-from listener.collectors.http import Tariff
+from listener.collectors.http import Guard, Tariff
 from listener.collectors.packing import Grammar, search_queries
 from listener.collectors.reading import items, mapping, maybe_when
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
@@ -71,6 +71,11 @@ class YouTube(NetCollector):
 
     def tariff(self) -> Tariff:
         return Units()
+
+    def make_guard(self) -> Guard:
+        guard = super().make_guard()
+        guard.harmless = ("commentsDisabled",)
+        return guard
 
     def check(self, queries: Sequence[Query], every_seconds: int) -> Readiness:
         """As the others', in quota units."""
