@@ -367,12 +367,19 @@ class Detector:
         return y, mu, n
 
     def _dispersion(self, state: State) -> Array:
-        """For each window (S, W): what was learned, and what is not yet known of the level.
+        """For each window (S, W): what was learned, and what is not yet known of the usual.
 
-        The latter widens the prediction as the posterior of a gamma-Poisson level does.
+        The latter widens the prediction as the posterior of a gamma-Poisson level does, and fades.
         """
+        learned = np.maximum(state.excess / state.weight, 1e-4)
         unsure = 1 / (1 + (state.base if self.share else state.hits))
-        return np.asarray(np.maximum(state.excess / state.weight, 1e-4) + unsure[:, None])
+        if not self.share:
+            # An hour's factor is a mean over the days seen, lent to by its neighbours.
+            level = state.hits / np.maximum(state.base, 1e-9)
+            days = 1 + state.seen * self.bucket_seconds / 86400
+            error = (learned[:, 0] + 1 / np.maximum(level, 1e-3)) / (3 * days)
+            unsure = unsure + np.minimum(error, 0.1 / np.sqrt(days))
+        return np.asarray(learned + unsure[:, None])
 
     def _tail(self, y: Array, mu: Array, n: Array, alpha: Array) -> Array:
         """Upper tail of each window (S, W); 1 for what is too usual or too small to look at."""
