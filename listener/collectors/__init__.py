@@ -80,6 +80,7 @@ class Deletion:
     native_id: str
     state: str = "deleted"  # deleted | protected | geo_removed
     author_id: str | None = None  # set (with an empty native_id) when a whole account went
+    platform: str | None = None  # of the post, where it is not the source's own
 
 
 @dataclass(frozen=True, slots=True)

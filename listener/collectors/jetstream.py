@@ -169,9 +169,10 @@ class _Batch:
         if event.get("kind") == "account":
             account = mapping(event.get("account"))
             if account.get("active") is False and account.get("status") in ("deleted", "takendown"):
-                self.deleted.append(Deletion("", author_id=str(event.get("did"))))
+                gone = Deletion("", author_id=str(event.get("did")), platform="bluesky")
+                self.deleted.append(gone)
         elif commit.get("collection") == POST and commit.get("operation") == "delete":
-            self.deleted.append(Deletion(uri_of(event)))
+            self.deleted.append(Deletion(uri_of(event), platform="bluesky"))
         elif commit.get("collection") == POST:
             text = mapping(commit.get("record")).get("text")
             if not isinstance(text, str) or wanted.search(_with_links(text, commit)):

@@ -346,15 +346,16 @@ class Collected(Base):
         """Remove the content of what is gone; the key, the times and the proof stay."""
         gone = 0
         for item in deletions:
+            whose = item.platform or platform
             if item.author_id is not None and not item.native_id:
                 found = db.execute(
                     "SELECT key FROM posts WHERE platform = ? AND author_id = ? "
                     "AND deleted_at IS NULL",
-                    (platform, item.author_id),
+                    (whose, item.author_id),
                 ).fetchall()
                 keys = [row[0] for row in found]
             else:
-                keys = [f"{platform}:{item.native_id}"]
+                keys = [f"{whose}:{item.native_id}"]
             for key in keys:
                 if item.state == "geo_removed":
                     done = db.execute(
