@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from listener.collectors.dialect import LONGEST_CELL, Dialect, Source
 
@@ -34,7 +34,7 @@ class CsvRows:
     """Rows of a CSV file after its heads, as lists of cells; :class:`Damaged` where one is broken.
 
     A quote that opens and never closes would swallow what follows, up to the next such quote or to the
-    end of the file: the line that opened it is given up and reading goes on with the next line.
+    end of the file: the line that opened it is read by itself, and reading goes on with the next line.
     ``is_row`` tells whether cells are a row of this file, and so whether a quote has swallowed any.
     """
 
@@ -78,10 +78,20 @@ class CsvRows:
     def _swallowed(self, record: list[str]) -> bool:
         """Whether most lines after the first are whole rows by themselves."""
         rows = sum(
-            len(cells) == self.width and self._is_row(cells)
-            for cells in csv.reader((line for line in record[1:]), delimiter=self._delimiter)
+            self._alone(line, csv.QUOTE_MINIMAL) is not None
+            or self._alone(line, csv.QUOTE_NONE) is not None
+            for line in record[1:]
         )
         return rows > 0.5 * (len(record) - 1)
+
+    def _alone(self, line: str, quoting: Literal[0, 3]) -> list[str] | None:
+        """The cells of one line, if they are a row of this file. Without quoting, quotes are only
+        characters, as in many tab-separated files."""
+        try:
+            cells = next(csv.reader([line], delimiter=self._delimiter, quoting=quoting), [])
+        except csv.Error:
+            return None
+        return cells if len(cells) == self.width and self._is_row(cells) else None
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._feed(), delimiter=self._delimiter)
@@ -114,7 +124,7 @@ class CsvRows:
             self._again.extend(reversed(rest))
             record.clear()
             self._ended = False
-            yield Damaged(reason, first)
+            yield self._alone(first, csv.QUOTE_NONE) or Damaged(reason, first)
             reader = self._reader()
 
 

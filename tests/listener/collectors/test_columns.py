@@ -95,7 +95,8 @@ EXPORTS = {
         },
         {
             "text": "Full Text", "created": "Date", "url": "Url", "platform": "Page Type",
-            "author_name": "Full Name", "author_handle": "Author", "country": "Country", "language": "Language",
+            "author_name": "Full Name", "author_handle": "Author",
+            "country": "Country", "language": "Language",
             "followers": "Twitter Followers", "lat": "Latitude", "lon": "Longitude",
             "conversation": "Thread Id",
         },

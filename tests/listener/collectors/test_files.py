@@ -360,25 +360,39 @@ def test_bad_rows_are_set_aside_with_number_and_reason(tmp_path: Path) -> None:
     assert json.loads(rejected[0].payload)[2] == "a text", "what was refused is kept"
 
 
-def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:
+def test_a_quote_that_never_closes_swallows_nothing(tmp_path: Path) -> None:
     rows = [",".join(row(i)) for i in range(3_000)]
     rows[10] = f'{row(10)[0]},2024-05-01,"opens and never closes,u'
+    rows[20] = f'{row(20)[0]},2024-05-01,"opens, never closes and holds a comma,u'
     rows[2_999] = f'{row(2_999)[0]},2024-05-01,"at the very end,u'
     file = tmp_path / "a.csv"
     file.write_text("\n".join([",".join(HEADS), *rows]) + "\n")
     posts, rejected = read(file)
-    assert len(posts) == 2_998
-    assert len(rejected) == 2
-    assert all("not closed" in r.reason for r in rejected)
+    assert len(posts) == 2_999
+    assert posts[10].text == '"opens and never closes'
+    assert posts[-1].text == '"at the very end'
+    assert [r.where for r in rejected] == ["row 21"], "which cell ends where cannot be known"
+    assert "not closed" in rejected[0].reason
+    assert "holds a comma" in rejected[0].payload
 
 
 def test_a_quote_open_over_thousands_of_lines_is_given_up(tmp_path: Path) -> None:
     rows = [",".join(row(i)) for i in range(12_000)]
-    rows[1] = f'{row(1)[0]},2024-05-01,"opens,u'
+    rows[1] = f'{row(1)[0]},2024-05-01,"opens, and more,u'
     file = tmp_path / "a.csv"
     file.write_text("\n".join([",".join(HEADS), *rows]) + "\n")
     posts, rejected = read(file)
     assert (len(posts), len(rejected)) == (11_999, 1)
+
+
+def test_in_tab_separated_files_quotes_are_often_only_characters(tmp_path: Path) -> None:
+    texts = ['"so" he said', 'half a quote " here', '"opens', "plain", '"opens again', "end"]
+    body = ["\t".join(row(i, text)) for i, text in enumerate(texts)]
+    file = tmp_path / "a.tsv"
+    file.write_text("\n".join(["\t".join(HEADS), *body]) + "\n")
+    posts, rejected = read(file)
+    assert not rejected
+    assert [p.text for p in posts] == ["so he said", *texts[1:]], "a closed quote is CSV's own"
 
 
 def test_line_breaks_inside_quotes_are_text(tmp_path: Path) -> None:
