@@ -78,12 +78,23 @@ def _axis(colours: Palette, **more: Any) -> alt.Axis:
     )
 
 
-def _time_axis(colours: Palette) -> alt.X:
+def _time_axis(colours: Palette, days: int) -> alt.X:
+    """The time along the bottom, in hours, weekdays or dates as the span asks for."""
+    form = "%H:%M" if days <= 2 else "%a %d" if days <= 15 else "%d %b" if days <= 400 else "%b %Y"
+    more = {"labelOverlap": True, "labelFlush": True, "tickCount": 7}
     return alt.X(
         "at:T",
         scale=alt.Scale(type="utc"),
-        axis=_axis(colours, grid=False, labelOverlap=True, labelFlush=True, tickCount=8),
+        axis=_axis(colours, grid=False, format=form, **more),
     )
+
+
+def _days(rows: Sequence[Row]) -> int:
+    """How many days the rows reach over, in steps, so that a spec is not made anew each hour."""
+    if not rows:
+        return 7
+    reach = (max(r["at"] for r in rows) - min(r["at"] for r in rows)) / figures.DAY
+    return next((step for step in (2, 15, 400) if reach <= step + 0.1), 10_000)
 
 
 def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
@@ -138,7 +149,7 @@ def volume(
     )
     known = sum(1 for p in points if p["posts"] is not None)
     words = f"{len(points)} points, {known} of them known, {len(spikes)} spikes"
-    return Drawing(_volume_spec(colours, height), frame, words)
+    return Drawing(_volume_spec(colours, height, _days(points)), frame, words)
 
 
 def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
@@ -157,8 +168,8 @@ def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=8)
-def _volume_spec(colours: Palette, height: int) -> dict[str, Any]:
-    x = _time_axis(colours)
+def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
+    x = _time_axis(colours, days)
     y = alt.Y(
         "posts:Q",
         axis=_axis(colours, tickCount=4, format="~s"),
@@ -216,18 +227,18 @@ def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int 
         for p in points
     ]  # fmt: skip
     frame = _stamp(rows, zone) if rows else pd.DataFrame(columns=list(_TREND))
-    return Drawing(_net_spec(colours, height), frame, "net sentiment over time")
+    return Drawing(_net_spec(colours, height, _days(points)), frame, "net sentiment over time")
 
 
 @lru_cache(maxsize=8)
-def _net_spec(colours: Palette, height: int) -> dict[str, Any]:
+def _net_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     y = alt.Y(
         "net:Q",
         scale=alt.Scale(domain=[-100, 100]),
         axis=_axis(colours, values=[-100, 0, 100], format="+d"),
     )
     base = alt.Chart()
-    x = _time_axis(colours)
+    x = _time_axis(colours, days)
     two = alt.condition("datum.net < 0", alt.value(colours.negative), alt.value(colours.positive))
     tooltip = [
         alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
@@ -382,12 +393,12 @@ def shares(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int
     empty = pd.DataFrame(columns=["at", "end", "value", "series", "run"])
     frame = _stamp([dict(r) for r in rows], zone) if rows else empty
     words = f"{frame['series'].nunique()} lines over time"
-    return Drawing(_shares_spec(colours, height), frame, words)
+    return Drawing(_shares_spec(colours, height, _days(rows)), frame, words)
 
 
 @lru_cache(maxsize=8)
-def _shares_spec(colours: Palette, height: int) -> dict[str, Any]:
-    x = _time_axis(colours)
+def _shares_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
+    x = _time_axis(colours, days)
     base = alt.Chart().transform_filter("isValid(datum.value)")
     hues = [
         colours.positive, colours.negative, colours.text, "#2A9D8F", "#9B6BCE", "#C9A227",
@@ -431,11 +442,13 @@ def ledger(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int
         for r in rows
     ]  # fmt: skip
     frame = _stamp(made, zone) if made else pd.DataFrame(columns=["at", "source", "outcome"])
-    return Drawing(_ledger_spec(colours, height), frame, f"{len(made)} requests over time")
+    return Drawing(
+        _ledger_spec(colours, height, _days(rows)), frame, f"{len(made)} requests over time"
+    )
 
 
 @lru_cache(maxsize=8)
-def _ledger_spec(colours: Palette, height: int) -> dict[str, Any]:
+def _ledger_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     hues = [colours.positive, colours.neutral, colours.usual, colours.negative]
     legend = alt.Legend(orient="bottom", title=None, labelColor=colours.text)
     known = list(OUTCOMES)
@@ -444,7 +457,7 @@ def _ledger_spec(colours: Palette, height: int) -> dict[str, Any]:
         alt.Chart()
         .mark_point(filled=True, size=70, opacity=0.9)
         .encode(
-            x=_time_axis(colours),
+            x=_time_axis(colours, days),
             y=alt.Y("source:N", axis=_axis(colours, labelLimit=110)),
             color=alt.Color("outcome:N", scale=alt.Scale(domain=known, range=hues), legend=legend),
             shape=alt.Shape("outcome:N", scale=shapes, legend=legend),

@@ -127,14 +127,43 @@ def span(stamp: str) -> tuple[int, int] | None:
     return _store().span()
 
 
-@_cached
-def choices(stamp: str) -> dict[str, list[str]]:
+# These look at every row there is, and what they say changes seldom: once a minute is enough.
+_minutely = st.cache_data(show_spinner=False, max_entries=KEEP, ttl=60)
+
+
+def _file(stamp: str) -> str:
+    """The stamp without the revision: the same file, whatever was written to it."""
+    return stamp.rpartition(":")[0]
+
+
+@_minutely
+def _choices(file: str) -> dict[str, list[str]]:
     return _store().choices()
 
 
-@_cached
-def has_demo(stamp: str) -> bool:
+def choices(stamp: str) -> dict[str, list[str]]:
+    """What there is to filter by, the most frequent first; up to a minute old."""
+    return _choices(_file(stamp))
+
+
+@_minutely
+def _has_demo(file: str) -> bool:
     return _store().has_demo()
+
+
+def has_demo(stamp: str) -> bool:
+    """Whether any post here is made up; up to a minute old."""
+    return _has_demo(_file(stamp))
+
+
+@_minutely
+def _status(file: str, minute: int) -> Row:
+    return _store().status(now())
+
+
+def status(stamp: str) -> Row:
+    """The pipeline's own account of itself, up to a minute old."""
+    return _status(_file(stamp), now() // 60)
 
 
 @_cached
@@ -226,12 +255,6 @@ def authors(stamp: str, where: Filter) -> int:
 @_cached
 def ledger(stamp: str, since: int, limit: int) -> list[Row]:
     return _store().coverage(since, limit)
-
-
-@_cached
-def status(stamp: str, minute: int) -> Row:
-    """The pipeline's own account of itself; read again each minute, because silence grows."""
-    return _store().status(now())
 
 
 @_cached

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, data, figures, look, pieces
 from dashboard.data import Filter
@@ -276,6 +277,11 @@ def colours() -> look.Palette:
         return look.LIGHT
 
 
+def card(name: str) -> DeltaGenerator:
+    """A framed part of a page, to draw in with ``with``."""
+    return st.container(border=True, key=f"card-{name}")
+
+
 def html(body: str) -> None:
     """Draw HTML made by :mod:`dashboard.pieces`; scripts in it never run."""
     if body:
@@ -311,7 +317,7 @@ def stop_when_nothing(state: data.State) -> None:
         st.subheader("The database cannot be read")
         st.text(state.detail)
     else:
-        counts = data.status(state.stamp, data.now() // 60)["counts"]
+        counts = data.status(state.stamp)["counts"]
         if counts["posts"] and not counts["mentions"]:
             st.subheader("No post names your brands yet")
             st.text(
@@ -364,7 +370,7 @@ def notices(stamp: str, at: Scope | None) -> None:
                 f"({pieces.safe(figures.ago(now - at.newest))} ago): “now” on this page is then.",
             )
         )
-    status = data.status(stamp, now // 60)
+    status = data.status(stamp)
     for source in status["sources"]:
         if source["failures"]:
             since = (

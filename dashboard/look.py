@@ -38,15 +38,15 @@ class Palette:
 
 LIGHT = Palette(
     page="#F5F6F8", card="#FFFFFF", line="#D9DEE6", text="#141B26", muted="#566173",
-    negative="#B8500A", positive="#1B62B5", neutral="#6B7686", land="#E3E7ED", sea="#FFFFFF",
-    gap="#C9CFD8", usual="#AEB8C6", accent="#141B26",
-    diverging=("#B8500A", "#E08A45", "#F3C9A4", "#EDEFF2", "#AFCDF0", "#5B97D8", "#1B62B5"),
+    negative="#B8500A", positive="#1B62B5", neutral="#6B7686", land="#EFF1F4", sea="#D3D9E1",
+    gap="#D6DBE3", usual="#AEB8C6", accent="#141B26",
+    diverging=("#B8500A", "#E08A45", "#EBB88A", "#B4BCC8", "#93BAE6", "#5B97D8", "#1B62B5"),
 )  # fmt: skip
 DARK = Palette(
     page="#0C1118", card="#151C27", line="#283343", text="#E9EEF6", muted="#9AA8BC",
-    negative="#FF9A40", positive="#58A9FF", neutral="#93A0B3", land="#222C3A", sea="#151C27",
+    negative="#FF9A40", positive="#58A9FF", neutral="#93A0B3", land="#1A2330", sea="#2E3A4B",
     gap="#3A4658", usual="#5C6B80", accent="#E9EEF6",
-    diverging=("#FF9A40", "#C9742B", "#79502F", "#4A5565", "#34587F", "#3F80C4", "#58A9FF"),
+    diverging=("#FF9A40", "#C9742B", "#8A5C38", "#667385", "#3D6796", "#3F80C4", "#58A9FF"),
 )  # fmt: skip
 
 

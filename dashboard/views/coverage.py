@@ -14,17 +14,17 @@ LISTED = 40
 
 def show(stamp: str, at: Scope) -> None:
     now = data.now()
-    status = data.status(stamp, now // 60)
+    status = data.status(stamp)
     pid = status["running_pid"]
     frame.html(_tiles(status, pid, now))
-    with st.container(border=True):
+    with frame.card("sources"):
         frame.html(pieces.heading("Sources", "as they are now"))
         frame.html(_sources(status["sources"], now))
     rows = data.ledger(stamp, 0, REQUESTS)
     newest = max((r["at"] for r in rows), default=now)
     span = max(DAY, at.until - at.since)
     recent = [r for r in rows if r["at"] >= newest - span]
-    with st.container(border=True):
+    with frame.card("requests"):
         frame.html(
             pieces.heading("Requests", f"{len(recent)} of the ledger's newest, by how they went")
         )
@@ -33,7 +33,7 @@ def show(stamp: str, at: Scope) -> None:
         else:
             frame.html(pieces.nothing("Nothing has been asked of any source yet."))
     left, right = st.columns(2)
-    with left, st.container(border=True):
+    with left, frame.card("gaps"):
         gaps = data.gaps(stamp, at.since)
         frame.html(pieces.heading("Gaps in this time", "a source had more than it gave"))
         if not gaps:
@@ -51,13 +51,13 @@ def show(stamp: str, at: Scope) -> None:
         )
         frame.html(pieces.heading("How places are known", "posts of this time"))
         frame.html(_basis(stamp, at))
-    with right, st.container(border=True):
+    with right, frame.card("faults"):
         bad = [r for r in rows if r["failed"] or r["truncated"] or r["limited"]]
         frame.html(pieces.heading("What went wrong", f"the newest {LISTED} at most"))
         if not bad:
             frame.html(pieces.nothing("Every request in the ledger was answered in full."))
         frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
-    with st.container(border=True):
+    with frame.card("stages"):
         frame.html(pieces.heading("Stages", "what each has done, and when last"))
         frame.html(_stages(status, now))
     shown = [{k: v for k, v in r.items() if k != "id"} for r in rows]

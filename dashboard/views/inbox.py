@@ -29,7 +29,7 @@ def show(stamp: str, at: Scope) -> None:
             frame.html(pieces.nothing("Nobody is known to wait."))
         for row in rows[:SHOWN]:
             case(stamp, row, names, at)
-    with right, st.container(border=True):
+    with right, frame.card("channels"):
         frame.html(pieces.heading("First response by channel", "conversations of this time"))
         frame.html(_channels(summary["by_platform"]))
         frame.html(

@@ -13,10 +13,10 @@ from dashboard.frame import Scope
 
 NOW_HOURS = 3  # "now" is this hour so far and the two before it
 DAY_HOURS = 24
-REGIONS = 7
+REGIONS = 9
 NEWEST = 6
-WAITING = 4
-SPIKES = 3
+WAITING = 3
+SPIKES = 4
 COUNTED = 500  # overdue mentions are counted up to here
 
 
@@ -35,16 +35,16 @@ def show(stamp: str, at: Scope) -> None:
     frame.html(_tiles(stamp, at, series, opened))
     left, middle, right = st.columns([1.12, 1, 1])
     with left:
-        with st.container(border=True):
+        with frame.card("trend"):
             picked = _trend(at, series, spikes, gaps, names)
-        with st.container(border=True):
-            _unanswered(stamp, at, names)
-    with middle, st.container(border=True):
+        with frame.card("spikes"):
+            _open_spikes(spikes, opened, at, names)
+    with middle, frame.card("regions"):
         _regions(stamp, at, by_country, opened, names)
     with right:
-        with st.container(border=True):
-            _open_spikes(spikes, opened, at, names)
-        with st.container(border=True):
+        with frame.card("waiting"):
+            _unanswered(stamp, at, names)
+        with frame.card("newest"):
             _newest(stamp, at, names)
     if picked:
         st.switch_page(

@@ -86,7 +86,7 @@ def _series(stamp: str, spike: data.Row, at: Scope, names: Mapping[str, str]) ->
     since = max(since, series.first)
     points = figures.trend(series, since, figures.bucket_hours(until - since))
     marked = [{**spike, "place": pieces.region_name(region, names)}]
-    with st.container(border=True):
+    with frame.card("series"):
         frame.draw(charts.volume(points, marked, gaps, frame.colours(), at.zone), "spike-volume")
     t = figures.tally(
         data.counts(

@@ -48,7 +48,7 @@ def show(stamp: str, at: Scope) -> None:
         for p, value, run in zip(line, _values(line, whole, what), charts.runs(line), strict=True)
     ]
     unit = {"posts": "posts", "net sentiment": "net sentiment, −100 to +100"}.get(what, "%")
-    with st.container(border=True):
+    with frame.card("lines"):
         frame.html(
             pieces.heading(
                 f"{what.capitalize()} by {by}", f"{unit}, per {figures.bucket_words(size)}"
