@@ -19,10 +19,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-WORDS = (
+WORDS = (  # noqa: SIM905 - prose reads better than forty quotes
     "delayed late crew bag gate refund thanks love great worst hours waiting phone app seat help "
     "please flight today again never always team support new best order parcel when why what"
-).split()  # noqa: SIM905 - prose reads better than forty quotes
+).split()
 KEYWORDS = """
 brands:
   - {name: Northwind, handles: {x: [northwind]}, misspellings: [auto]}
