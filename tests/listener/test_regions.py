@@ -163,6 +163,13 @@ def test_what_names_no_place(text: str) -> None:
         ("Rochdale, Gtr Manchester", "GB"),
         ("Reading, UK", "GB"),
         ("Auburn, ME", "US"),
+        ("Paris, Ontario", "CA"),
+        ("Dublin, Ohio", "US"),
+        ("Rome, New York", "US"),
+        ("Moscow, Idaho", "US"),
+        ("Boston, Lincolnshire", "GB"),
+        ("Perth, Scotland", "GB"),
+        ("Hamilton, New Zealand", "NZ"),
     ],
 )
 def test_homonyms_and_ambiguous_codes(text: str, code: str) -> None:
