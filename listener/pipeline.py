@@ -139,7 +139,7 @@ class Pipeline:
                     s.name: self.secrets[s.name] for s in found.secrets if s.name in self.secrets
                 },
                 clock=self.clock,
-                sleep=self.sleep,
+                sleep=self._wait,
                 spend=lambda requests, usd: self.spend(source, requests, usd),
             )
         )
@@ -147,6 +147,31 @@ class Pipeline:
     def spend(self, source: Source, requests: int, usd: float) -> None:
         """Raise BudgetError when this request would cross the source's budget; asked before it."""
         self.store.charge(source.name, source.budget, self.clock(), requests, usd)
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep, but not past a stop: a platform's limit must not hold up the end of the process."""
+        if self.sleep is time.sleep:
+            self.stopping.wait(seconds)
+        else:
+            self.sleep(seconds)
+
+    def recheck(self, source: Source, limit: int) -> int:
+        """Ask the platform whether the next stored posts are still there; follow what is gone.
+
+        Returns how many posts were found deleted, protected or without their place. A failure leaves
+        the round where it stands.
+        """
+        collector = self.collector(source)
+        after = str((self.store.cursor(source.name, "recheck") or {}).get("after", ""))
+        rows = self.store.to_recheck(source.platform, after, limit)
+        found = 0
+        if rows:
+            placed = {row["native_id"] for row in rows if row["placed"]}
+            gone = collector.recheck([row["native_id"] for row in rows], placed)
+            found = self.store.save_deletions(source.platform, gone, epoch(self.clock()))
+        after = rows[-1]["key"] if len(rows) == limit else ""
+        self.store.save_rechecked(source.name, after, epoch(self.clock()))
+        return found
 
     def queries(self, source: Source) -> list[Query]:
         """What a source is asked for. A source that yields everything has one query for all brands."""

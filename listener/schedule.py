@@ -52,6 +52,10 @@ class Schedule:
                 id=f"source:{source.name}",
                 next_run_time=now + timedelta(milliseconds=200 * index),
             )
+            if limit := self._rechecks(source):
+                self.scheduler.add_job(
+                    self._recheck, "interval", (source, limit), hours=1, id=f"recheck:{source.name}"
+                )
 
     def _collector(self, source: Source) -> Callable[[], None]:
         def collect() -> None:
@@ -68,6 +72,22 @@ class Schedule:
                 log.exception("the source %r failed; the others go on", source.name)
 
         return collect
+
+    def _rechecks(self, source: Source) -> int:
+        try:
+            return self.pipeline.collector(source).rechecks_per_hour
+        except GroundswellError:
+            return 0  # its collecting job says what is wrong with it
+
+    def _recheck(self, source: Source, limit: int) -> None:
+        try:
+            found = self.pipeline.recheck(source, limit)
+            if found:
+                log.info("%s: %d posts are gone or changed and were followed", source.name, found)
+        except GroundswellError as error:
+            log.warning("%s: deletions could not be checked: %s", source.name, error)
+        except Exception:
+            log.exception("%s: the deletion check failed; it is tried again", source.name)
 
     def _stages(self) -> None:
         self.pipeline.tick()

@@ -177,6 +177,11 @@ class Collector(ABC):
         """The query as the platform's search reads it."""
         return render(query, cls.grammar or Grammar(max_length=cls.max_query_length))
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        """How many stored posts the deletion sync asks about in an hour; 0 leaves it off."""
+        return 0
+
     def thread(self, post: Post) -> Page | None:
         """The conversation around a post, to see whether somebody answered; None where unknown."""
         return None

@@ -218,6 +218,10 @@ class Bluesky(NetCollector):
 
     # threads, answers, deletions ------------------------------------------------------------------
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        return 2500
+
     def thread(self, post: Post) -> Page | None:
         """The posts above and below, as the network shows them to the account."""
         params = {"uri": post.native_id, "depth": 20, "parent_height": 20}

@@ -112,6 +112,10 @@ class HackerNews(NetCollector):
         self.expect(answer.get("hits"), list, "the search's list of hits")
         return answer
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        return 60
+
     def thread(self, post: Post) -> Page | None:
         """All comments below the story, in one request."""
         story = post.conversation_id or post.native_id

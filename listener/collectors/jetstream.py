@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from listener.matching import BrandTerms
 
 GAP = 60_000_000  # µs without any post of the whole network: what was there before is gone
+PAGE_SECONDS = 5.0  # a page is kept at least so often, so that a stop loses and waits little
 OVERLAP = 5_000_000  # µs that are read again, since events of one moment need not be in order
 
 
@@ -75,7 +76,7 @@ class Jetstream(NetCollector):
         self.context.spend(1, 0.0)
         self.guard.requests += 1
         ends = self.now().timestamp() + self.wants.listen
-        batch = _Batch(position, check_gap=asked is not None)
+        batch, begun = _Batch(position, check_gap=asked is not None), self.now().timestamp()
         with self._connect(position) as socket:
             while True:
                 event = self._next(socket, batch)
@@ -83,9 +84,10 @@ class Jetstream(NetCollector):
                     batch.add(event, wanted)
                 caught_up = event is None or batch.at >= self.now().timestamp() * 1_000_000
                 complete = caught_up or self.now().timestamp() >= ends
-                if complete or batch.events >= self.wants.page_events:
+                full = batch.events >= self.wants.page_events
+                if complete or full or self.now().timestamp() - begun >= PAGE_SECONDS:
                     yield self._page(batch, complete)
-                    batch = _Batch(batch.at, check_gap=False)
+                    batch, begun = _Batch(batch.at, check_gap=False), self.now().timestamp()
                 if complete:
                     return
 

@@ -230,6 +230,10 @@ class Mastodon(NetCollector):
 
     # threads, answers, deletions ------------------------------------------------------------------
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        return 120
+
     def thread(self, post: Post) -> Page | None:
         """The statuses above and below, as far as the first server knows them."""
         local = self._local_id(post.native_id, post)

@@ -237,6 +237,10 @@ class Reddit(NetCollector):
 
     # threads, answers, deletions ------------------------------------------------------------------
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        return 2000 if self.has_keys else 0
+
     def thread(self, post: Post) -> Page | None:
         """The submission with its comments; ``None`` without keys."""
         if not self.has_keys or not (post.conversation_id or "").startswith("t3_"):

@@ -52,6 +52,9 @@ class XOptions(WalkOptions):
     )
     replies: bool = Field(True, description="Read what these accounts post, to see their answers.")
     search: bool = Field(True, description="Search for the brands.")
+    rechecks: int = Field(
+        0, ge=0, description="Stored posts to recheck an hour; each is charged as a read."
+    )
     archive: bool = Field(False, description="Backfill by the full archive instead of seven days.")
     max_queries: int = Field(2, ge=1, description="Search queries; each is asked every time.")
     author_price: float = Field(
@@ -343,6 +346,10 @@ class X(NetCollector):
         return total / SEARCH_DAYS if isinstance(total, int) else None
 
     # threads, answers, deletions ------------------------------------------------------------------
+
+    @property
+    def rechecks_per_hour(self) -> int:
+        return self.wants.rechecks
 
     def thread(self, post: Post) -> Page | None:
         """Posts of the same conversation in the last seven days, at the price of a search."""

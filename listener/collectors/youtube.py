@@ -211,6 +211,10 @@ class YouTube(NetCollector):
             if complete:
                 return
 
+    @property
+    def rechecks_per_hour(self) -> int:
+        return 500
+
     def recheck(
         self, native_ids: Sequence[str], placed: Collection[str] = ()
     ) -> Sequence[Deletion]:

@@ -2,7 +2,7 @@
 
 ``base`` opens, migrates and holds the transaction; ``collected`` keeps what collectors bring;
 ``stages`` hands out what lacks a result and keeps the result; ``response`` has spikes, alerts, cases;
-``spending`` holds the budgets; ``reads`` serves status and the dashboard. ``Store`` is all together.
+``spending`` holds the budgets; ``sync`` rechecks for deletions; ``reads`` serves status and the dashboard. ``Store`` is all together.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from listener.store.reads import Filter, Reads
 from listener.store.response import Responses
 from listener.store.spending import Spending
 from listener.store.stages import Stages
+from listener.store.sync import Sync
 
 __all__ = ["Filter", "RunLock", "Saved", "Store", "lock_holder"]
 
 
-class Store(Collected, Spending, Stages, Responses, Reads):
+class Store(Collected, Spending, Sync, Stages, Responses, Reads):
     """A Groundswell database: one writer at a time, any number of readers beside it."""
