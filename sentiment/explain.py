@@ -30,13 +30,15 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SKIP = re.compile(r"https?://\S+|www\.\S+|@\w+")
 # Words that tell of no cause in languages that leave them between words; others rank low anyway,
 # because they are as frequent in the baseline.
-_COMMON_TEXT = """a about after again all am an and any are as at be because been before but by can could did do
-    does doing don't down even for from get got had has have he her here him his how i i'm if in
-    into is it it's its just like me more my no not now of off on one only or our out over own please
-    rt she so some still such than thank thanks that that's the their them then there these they
-    this those to too up us very was we were what when where which who why will with would you your
-    u ur im dont amp via der die das und ist nicht ich auf mit ein eine el la los las de que y en un
-    una no le les et est pas des du o os e não do da em"""
+_COMMON_TEXT = """
+a about after again all am an and any are as at be because been before but by can could did do
+does doing don't down even for from get got had has have he her here him his how i i'm if in into
+is it it's its just like me more my no not now of off on one only or our out over own please rt
+she so some still such than thank thanks that that's the their them then there these they this
+those to too up us very was we were what when where which who why will with would you your u ur im
+dont amp via der die das und ist nicht ich auf mit ein eine el la los las de que y en un una no le
+les et est pas des du o os e não do da em
+"""
 _COMMON = frozenset(_COMMON_TEXT.split())
 
 

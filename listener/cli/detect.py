@@ -6,11 +6,17 @@ import csv
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from listener.errors import InputError
+from listener.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from listener.config import AlertRule
 
 COLUMNS = ("timestamp", "value")
 
@@ -109,3 +115,122 @@ def detect(file: Path, as_json: bool) -> None:
     console = Console()
     console.print(table)
     console.print(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
+
+
+# replay -------------------------------------------------------------------------------------------
+
+
+def read_rules(path: Path) -> tuple[AlertRule, ...]:
+    """Alert rules from a YAML file: a whole keywords.yaml, its ``alerts`` part, or a list of rules.
+
+    Raises ConfigError with one problem a line.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    from listener.config import AlertRule
+
+    try:
+        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
+    for key in ("alerts", "rules"):
+        if isinstance(found, dict) and key in found:
+            found = found[key]
+    if not isinstance(found, list) or not found:
+        raise ConfigError(f"{path}: no alert rules; write them as under alerts: rules: there")
+    rules, problems = [], []
+    for number, entry in enumerate(found, 1):
+        try:
+            rules.append(AlertRule.model_validate(entry))
+        except ValidationError as error:
+            problems += [
+                f"rule {number}, {'.'.join(map(str, e['loc'])) or 'entry'}: {e['msg']}"
+                for e in error.errors()
+            ]
+    if problems:
+        raise ConfigError(f"{path} cannot be followed:", tuple(problems))
+    return tuple(rules)
+
+
+def _moment(name: str, text: str) -> int:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(
+            f"{name} {text!r} is no time; write 2026-03-01 or 2026-03-01T14:00 (UTC)"
+        ) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell replay --from 2026-02-01 --to 2026-03-01
+  groundswell replay --from 2026-02-01 --to 2026-03-01 --rules stricter.yaml
+  groundswell replay --from 2026-02-01 --to 2026-03-01 --json
+"""
+)
+@click.option("--from", "from_", required=True, help="First moment, such as 2026-02-01 (UTC).")
+@click.option("--to", required=True, help="End, not included.")
+@click.option("--rules", type=click.Path(path_type=Path), help="Other rules, as YAML.")
+@click.option("--all", "everything", is_flag=True, help="Also spikes that the rules hold back.")
+@click.option("--json", "as_json", is_flag=True, help="Every decision, one JSON object a line.")
+@click.pass_context
+def replay(
+    ctx: click.Context, from_: str, to: str, rules: Path | None, everything: bool, as_json: bool
+) -> None:
+    """What the alerts of a past time would have been, beside those that were sent.
+
+    Works from the stored hourly counts with the rules of keywords.yaml, or those of --rules.
+    """
+    from listener import replay as replays
+    from listener import watch
+    from listener.cli.common import echo_json, open_config, open_store, print_table
+
+    since, until = _moment("--from", from_), _moment("--to", to)
+    if until <= since:
+        raise InputError(f"--to {to!r} is not after --from {from_!r}")
+    config = open_config(ctx)
+    chosen = read_rules(rules) if rules is not None else config.alerts.rules
+    with open_store(ctx) as store:
+        span = store.span()
+        if span is None:
+            raise InputError(f"{store.path} has no counts yet: import or collect posts first")
+        begin = max(span[0], since - watch.HISTORY_DAYS * 86400)
+        end = min(span[1], until)
+        first, series = watch.build_series(
+            store.hourly_counts(begin), since=begin, until=end, gaps=store.gaps(begin)
+        )
+        sent = store.alerts(since, limit=100_000)
+    found = replays.replay(
+        first, series, chosen, sent, since=since, until=until,
+        own=[b.name for b in config.brands if not b.competitor], groups=config.regions,
+    )  # fmt: skip
+    if as_json:
+        for row in found:
+            echo_json(asdict(row))
+        return
+    shown = [row for row in found if everything or row.verdict != "held"]
+    columns = "when (UTC),brand,region,kind,posts,usual,rule,channel,verdict,why"
+    print_table(
+        "",
+        columns.split(","),
+        [
+            (
+                f"{datetime.fromtimestamp(row.at, UTC):%Y-%m-%d %H:%M}",
+                row.brand, row.region, row.kind, f"{row.posts:.0f}", f"{row.expected:.0f}",
+                row.rule, row.channel, row.verdict, row.why,
+            )
+            for row in shown
+        ],
+    )  # fmt: skip
+    tally = {name: sum(row.verdict == name for row in found) for name in
+             ("both", "only replay", "only sent", "held")}  # fmt: skip
+    click.echo(
+        f"{tally['both'] + tally['only replay']} alerts by these rules, {tally['both']} of them were"
+        f" sent; {tally['only sent']} were sent that these rules would not send;"
+        f" {tally['held']} spikes held back"
+    )
