@@ -6,12 +6,13 @@ resumes at the next tick, any stage can run alone, and a stage that fails does n
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("groundswell")
 
+THREADS_AT_MOST = 20  # read after each round of a source
 BATCH = 512  # mentions judged in one transaction: what a kill may cost is one batch of work
 DAY = 86_400
 Progress = Callable[[str, int], None]
@@ -199,10 +201,46 @@ class Pipeline:
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
+                    if page.complete and query.name.startswith("account:"):
+                        # All that the brand's own account wrote is here: who is not answered by
+                        # now has not been answered.
+                        unread = self.store.unread_threads(source.platform)
+                        self.store.mark_threads_read(unread, epoch(self.clock()))
             except CollectorError as error:
                 self._held_back(source, query, error)
                 if not isinstance(error, PlatformError):
-                    break  # a limit, a budget or a refused login holds for the other queries too
+                    return saved  # a limit, a budget or a refused login holds for the others too
+        if collector.reads_threads:
+            saved += self.read_threads(source, collector)
+        return saved
+
+    def read_threads(self, source: Source, collector: Collector) -> Saved:
+        """Look whether open mentions of the last week were answered, each at most once an hour.
+
+        Of a thread, what hangs below the mention and what the brand wrote is kept, and no more.
+        """
+        saved, now = Saved(), epoch(self.clock())
+        rows = self.store.threads_to_read(
+            source.platform, since=now - 7 * DAY, before=now - 3600, limit=THREADS_AT_MOST
+        )
+        for row in rows:
+            try:
+                mention = collector.to_post(json.loads(row["payload"]))
+                page = collector.thread(mention)
+            except CollectorError as error:
+                self._held_back(source, Query("threads", (), ()), error)
+                break
+            except ValueError:
+                continue  # a payload that retention has emptied
+            if page is None or self.stopping.is_set():
+                break
+            below = {mention.native_id}
+            for post in sorted(page.posts, key=lambda p: p.created_at):
+                if post.reply_to in below or self.brand_of(post) is not None:
+                    below.add(post.native_id)
+            page = replace(page, posts=[p for p in page.posts if p.native_id in below])
+            saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
+            self.store.mark_threads_read([row["thread"]], now)
         return saved
 
     def _held_back(self, source: Source, query: Query, error: CollectorError) -> None:

@@ -63,6 +63,7 @@ class Bluesky(NetCollector):
     )
     auth_help = f"Check {HANDLE} and {PASSWORD}: an app password, not the account's own."
     grammar = Grammar(max_terms=1, max_queries=8, handle=None, exclude=None, groups=False)
+    reads_threads = True
     to_post = staticmethod(to_post)
 
     @property

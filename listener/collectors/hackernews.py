@@ -44,6 +44,7 @@ class HackerNews(NetCollector):
     grammar = Grammar(
         max_length=512, max_terms=1, handle=None, hashtag=None, groups=False, always_quoted=True
     )
+    reads_threads = True
     to_post = staticmethod(to_post)
 
     @property

@@ -64,6 +64,7 @@ class Mastodon(NetCollector):
         "replies write:statuses. Some servers show nothing to strangers: leave those out."
     )
     grammar = Grammar(max_terms=1, max_queries=8, handle=None, hashtag=None, groups=False)
+    reads_threads = True
     to_post = staticmethod(to_post)
 
     @property

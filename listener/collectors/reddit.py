@@ -62,6 +62,7 @@ class Reddit(NetCollector):
     )
     grammar = Grammar(max_length=512, max_queries=6, handle="u/{}", hashtag=None)
     retried_posts = ("/api/v1/access_token",)
+    reads_threads = True
     to_post = staticmethod(to_post)
 
     @property
