@@ -60,6 +60,7 @@ def _spec(chart: Any, height: int) -> dict[str, Any]:
         layer.pop("data", None)  # each layer draws the rows of the whole
     spec["data"] = {"name": ROWS}
     spec["height"] = height
+    spec["background"] = "transparent"
     spec["padding"] = {"left": 4, "right": 10, "top": 4, "bottom": 2}
     return spec
 
@@ -120,7 +121,7 @@ _TREND = (
 
 def volume(
     points: Sequence[Row], spikes: Sequence[Row], gaps: Sequence[tuple[int, int]],
-    colours: Palette, zone: ZoneInfo, *, until: int | None = None, height: int = 210,
+    colours: Palette, zone: ZoneInfo, *, until: int | None = None, height: int = 178,
 ) -> Drawing:  # fmt: skip
     """Posts over time with their usual range, negative ones beneath, spikes marked, gaps as gaps.
 
@@ -219,7 +220,7 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     return _spec(chart, height)
 
 
-def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 90) -> Drawing:
+def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 72) -> Drawing:
     """Net sentiment over time: above the line in blue, below in orange, nothing where too few."""
     rows = [
         {**dict.fromkeys(_TREND), **p, "kind": "point",
@@ -383,6 +384,7 @@ def _map_spec(colours: Palette, height: int) -> dict[str, Any]:
     spec["datasets"] = {"land": topology}
     spec["projection"] = {"type": "equalEarth", "rotate": [-11, 0, 0]}
     spec["height"] = height
+    spec["background"] = "transparent"
     spec["padding"] = 0
     spec["view"] = {"stroke": None}
     return spec
