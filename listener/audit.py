@@ -23,6 +23,9 @@ _Z = 1.959964
 class VariantAudit:
     """One spelling's record. ``only`` counts posts that nothing else found; None where not known.
 
+    A post is kept under its best match, and a name or handle always ranks above a misspelling, so the
+    hits of a misspelling are posts that it alone found, unless the rows say otherwise.
+
     ``precision`` with ``low`` and ``high`` is over the posts that people reviewed; None without any.
     """
 
@@ -55,13 +58,15 @@ def audit(
     rows: Iterable[Mapping[str, Any]],
     *,
     suspended: Mapping[str, frozenset[str]] | None = None,
+    kept: Mapping[str, frozenset[str]] | None = None,
     floor: float = FLOOR,
     fewest: int = FEWEST,
 ) -> list[VariantAudit]:
     """Each spelling's record, those that do harm first, then by hits.
 
     ``rows`` have ``brand, variant, kind, hits`` and may have ``only, reviewed, wrong`` (the store's
-    ``variant_hits``); ``suspended`` maps a brand to the spellings that are switched off already.
+    ``variant_hits``); ``suspended`` maps a brand to the spellings that are switched off already, and
+    ``kept`` to those that a person brought back: they are never suspended again by themselves.
     """
     off = suspended or {}
     out = []
@@ -69,8 +74,11 @@ def audit(
         hits, wrong = int(row["hits"]), int(_get(row, "wrong") or 0)
         reviewed = max(int(_get(row, "reviewed") or 0), wrong)
         only = _get(row, "only")
+        if only is None and row["kind"] not in NEVER:
+            only = hits
         low, high = wilson(reviewed - wrong, reviewed)
-        bad = row["kind"] not in NEVER and reviewed >= fewest and high < floor
+        back = row["variant"] in (kept or {}).get(row["brand"], frozenset())
+        bad = not back and row["kind"] not in NEVER and reviewed >= fewest and high < floor
         already = row["variant"] in off.get(row["brand"], frozenset())
         reason = ""
         if bad:

@@ -105,6 +105,8 @@ class Matcher:
         why: list[Explanation] = []
         found = self._candidates([text]).get(0, [])
         self._judge(text, found, addressed_to, links, why)
+        matched = {(w.start, w.end, w.brand) for w in why if w.matched}
+        why = [w for w in why if w.matched or (w.start, w.end, w.brand) not in matched]
         taken = {(w.start, w.end, w.brand) for w in why}
         why += [n for n in self._near_misses(text) if (n.start, n.end, n.brand) not in taken]
         return sorted(why, key=lambda w: (w.start, w.end, not w.matched))
@@ -322,6 +324,9 @@ class Matcher:
         if kind == "split" and text[c.start : c.end].isalnum():
             kind = "hashtag"  # CamelCase, not a blank
         score = round(weight(odds + THRESHOLD), 3)
+        spelled = target.role == "variant" and target.kind != "own"
+        if target.role == "fuzzy" or spelled or kind == "plural":
+            score = min(score, 0.99)  # the name itself ranks above every misspelling of it
         shown = text[c.start : c.end].lower() if c.plural else variant
         match = Match(
             self.brands[target.brand].brand, target.keyword, shown, kind, c.start, c.end, score

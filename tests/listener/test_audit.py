@@ -46,12 +46,19 @@ def test_nothing_reviewed_is_not_known_rather_than_zero() -> None:
     found = audit([row()])[0]
     assert found.precision is None
     assert found.low is None
-    assert found.only is None
+    assert found.only == found.hits == 40  # kept under its best match: no name was in those posts
+    assert audit([row(kind="name")])[0].only is None
+    assert audit([row(only=3)])[0].only == 3
 
 
 def test_what_is_suspended_already_is_shown_and_not_suspended_again() -> None:
     found = audit([row(reviewed=10, wrong=10)], suspended={"Sprint": frozenset({"sprit"})})
     assert found[0].suspended
+    assert not found[0].suspend
+
+
+def test_what_a_person_brought_back_stays() -> None:
+    found = audit([row(reviewed=10, wrong=10)], kept={"Sprint": frozenset({"sprit"})})
     assert not found[0].suspend
 
 

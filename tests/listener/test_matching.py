@@ -184,6 +184,13 @@ def test_explanations() -> None:
     assert [e.matched for e in matcher.explain("@delta")] == [True, True]
 
 
+def test_the_name_ranks_above_its_misspellings() -> None:
+    scores = {
+        m.variant: m.score for m in one("Spotify").match("spotify's spoitfy, spotify spotifys")
+    }
+    assert scores["Spotify"] > max(s for v, s in scores.items() if v != "Spotify")
+
+
 def test_version_follows_the_rules() -> None:
     assert Matcher([DELTA]).version == Matcher([DELTA]).version
     assert Matcher([DELTA]).version != Matcher([replace(DELTA, exclude=())]).version
