@@ -21,7 +21,7 @@ THRESHOLD = (
     -1.0
 )  # log10 odds from which on a spelling counts; chosen on half of tests' labelled pairs
 SPLIT = -2.0  # log10 of how often a name is written in two words, a name in two in one
-SPLIT_BACKED = 2.5  # what a name's other words beside it add to a misspelled one
+COLLOCATION = 2.5  # log10 of how much oftener words stand together than by chance, at most
 _APOSTROPHES = re.compile("(?<=\\w)['’‘ʼ`´](?=\\w)")
 _ADDED = "aehilnrsty"
 _SUFFIXES = ("com", "app", "uk", "usa", "india", "online", "official")
@@ -45,6 +45,15 @@ def weight(score: float) -> float:
 def bare(name: str) -> str:
     """The folded name with the apostrophes inside its words closed up: mcdonalds, loreal."""
     return plain(_APOSTROPHES.sub("", name))
+
+
+def backing(model: Channel, others: str) -> float:
+    """log10 odds that a name's other words, standing beside it, add to a misspelled one: the rarer they
+    are, the less can they be there by chance."""
+    if not others:
+        return 0.0
+    rarest = min(model.words.zipf(word) for word in others.split())
+    return min(4.0, max(1.5, 9 - COLLOCATION - max(rarest, 0.0)))
 
 
 def usage(score: float, slip: float) -> float:
@@ -110,7 +119,9 @@ def _candidates(name: str, base: str, model: Channel, languages: Sequence[str]) 
         if len(words) > 1 and len(word) < 4:
             continue
         for wrong in _slips(word, model):
-            score, slip, kind = _judged(model, word, wrong, SPLIT_BACKED if len(words) > 1 else 0.0)
+            score, slip, kind = _judged(
+                model, word, wrong, backing(model, f"{before} {after}".strip())
+            )
             if kind == "plural" and after:
                 continue
             yield score, slip, f"{before} {wrong} {after}".strip(), kind

@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 from listener.channel import Channel, channel, skeleton, sound, unleet
 from listener.confusables import latin_lookalike
 from listener.folding import SPACELESS
-from listener.misspellings import SPLIT_BACKED, THRESHOLD
+from listener.misspellings import THRESHOLD, backing
 from listener.terms import CONTEXT_HELP, Fuzzy
 
 _TOO_COMMON = 4.6  # Zipf from which on a name inside a longer word says nothing
@@ -82,7 +82,7 @@ def decide(word: str, by_languages: dict[tuple[str, ...], Names]) -> tuple[Fuzzy
     for languages, names in by_languages.items():
         model = channel(languages)
         zipf = model.words.zipf(word)
-        if zipf >= (4.6 if names.parts else 3.4):
+        if zipf >= (6.5 if names.parts else 3.4):
             continue  # too common a word to be anybody's misspelling
         near = names.near(word)
         out += compounds(word, names, model)
@@ -98,7 +98,7 @@ def decide(word: str, by_languages: dict[tuple[str, ...], Names]) -> tuple[Fuzzy
                 continue
             odds, kind = judged
             for brand, keyword, before, after in names.words[name]:
-                backed = SPLIT_BACKED if before or after else 0.0
+                backed = backing(model, f"{before} {after}".strip())
                 if odds + backed < THRESHOLD - CONTEXT_HELP:
                     continue
                 phrase = f"{before} {word} {after}".strip()
