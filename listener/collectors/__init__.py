@@ -148,8 +148,12 @@ class Collector(ABC):
     secrets: ClassVar[tuple[Secret, ...]] = ()
     max_query_length: ClassVar[int | None] = None
     grammar: ClassVar[Grammar | None] = None  # what its search understands; None: plain OR
-    reads_threads: ClassVar[bool] = False  # True: ``thread`` is cheap enough to be asked of mentions
-    everything: ClassVar[bool] = False  # True: it yields all it has, and one query serves all brands
+    reads_threads: ClassVar[bool] = (
+        False  # True: ``thread`` is cheap enough to be asked of mentions
+    )
+    everything: ClassVar[bool] = (
+        False  # True: it yields all it has, and one query serves all brands
+    )
 
     def __init__(self, context: Context) -> None:
         self.context = context
