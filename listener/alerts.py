@@ -32,7 +32,7 @@ EVERYWHERE = "*"
 STALE = 24 * 3600  # a spike that ended longer ago (an import of last year) alerts nobody
 SOON = 15 * 60  # a target so near is about to be missed
 FIRST_RETRY, LAST_RETRY = 60, 3600
-EXAMPLES, EXAMPLE_LENGTH = 3, 200
+EXAMPLES, EXAMPLE_LENGTH, REASONS = 3, 200, 3
 REPEAT = "(possible repeat) "
 WHAT = {
     "negative": "negative posts",
@@ -451,29 +451,50 @@ def plan(store: Any, config: Config, now: int) -> int:
     for rule in config.alerts.rules:
         for channel in rule.channels:
             plan_rule = _plan_digest if rule.digest else _plan_each
-            written += plan_rule(store, notices, rule, channel, now, config.regions)
+            written += plan_rule(store, notices, rule, channel, now, config)
     return written
 
 
 def _plan_each(
-    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int,
-    groups: Mapping[str, Sequence[str]],
+    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config
 ) -> int:  # fmt: skip
     told: dict[str, int] = {}
+    words = {b.name: (b.name, *b.names, *b.all_handles()) for b in config.brands}
     for notice in notices:
         last = told.get(notice.place) or store.last_alert(rule.name, channel, notice.place + "%")
-        decision = decide(notice, rule, now, last, groups)
-        if decision.send and _put(store, notice, rule, channel, now, decision.at):
-            told[notice.place] = now
+        decision = decide(notice, rule, now, last, config.regions)
+        if decision.send:
+            notice = _with_reasons(store, notice, words)
+            if _put(store, notice, rule, channel, now, decision.at):
+                told[notice.place] = now
     return len(told)
 
 
+def _with_reasons(store: Any, notice: Notice, words: Mapping[str, Sequence[str]]) -> Notice:
+    """The notice of a spike with what drove it, told only when it is about to be written."""
+    if notice.spike_id is None or notice.brand is None:
+        return notice
+    from listener.reasons import reasons
+
+    spike = {
+        "brand": notice.brand, "region": notice.region, "kind": notice.kind,
+        "start": notice.started_at, "end": notice.over_at,
+    }  # fmt: skip
+    found = reasons(store, spike, words.get(notice.brand, ())).sentences[:REASONS]
+    if not found:
+        return notice
+    lines = [f"  {harmless(s.text, 400)} ({', '.join(s.keys[:EXAMPLES])})" for s in found]
+    head, separator, link = notice.body.rpartition("\nLook: ")
+    return replace(
+        notice, body="\n".join([head, "Why, as the posts show:", *lines]) + separator + link
+    )
+
+
 def _plan_digest(
-    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int,
-    groups: Mapping[str, Sequence[str]],
+    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config
 ) -> int:  # fmt: skip
     written = 0
-    wanted = [n for n in notices if decide(n, rule, now, None, groups).send]
+    wanted = [n for n in notices if decide(n, rule, now, None, config.regions).send]
     for first, last in digest_windows(rule, now):
         found = [n for n in wanted if first <= n.found_at < last]
         if found:

@@ -191,7 +191,7 @@ def _terms(posts: Sequence[Item], before: Sequence[Item], names: set[str]) -> li
     background = total + total_before
     found = []
     for term, count in counted.items():
-        if count < LEAST or all(word in names for word in term.split()):
+        if count < LEAST or any(word in names for word in term.split()):
             continue
         past = there[term]
         prior = PRIOR * (count + past) / background

@@ -25,9 +25,11 @@ from listener.alerts import (
     run_alerts,
     senders_for,
 )
+from listener.collectors import Coverage, Page
 from listener.config import AlertRule, Alerts, Brand, Config
-from listener.mention import Spike, moment
+from listener.mention import Author, Match, Place, Post, Spike, moment
 from listener.store import Store
+from listener.store.stages import Score
 
 NOW = int(datetime(2026, 3, 14, 9, 0, tzinfo=UTC).timestamp())
 HOUR = 3600
@@ -186,6 +188,44 @@ def test_a_spike_is_told_once_to_each_channel(store: Store) -> None:
     assert run_alerts(store, rules, {}, NOW + HOUR, senders) == 0
     assert run_alerts(store, rules, {}, NOW + 20 * HOUR, senders) == 0
     assert len(heard.messages) == len(other.messages) == 1
+
+
+def save_mentions(store: Store, texts: list[str], begin: int) -> list[str]:
+    """Negative mentions of Acme from DE, a minute apart; returns their keys."""
+    posts = [
+        Post("x", f"{begin}-{i}", text, moment(begin + 60 * i), Author(handle=f"a{i}"))
+        for i, text in enumerate(texts)
+    ]
+    store.save_page(
+        Page(posts, {"at": begin}, Coverage()), source="s", platform="x", query="q",
+        matches=[[Match("Acme", "Acme", "Acme", "name", 0, 4)] for _ in posts],
+        from_brand=[None] * len(posts), rules="r", now=begin + 3600,
+    )  # fmt: skip
+    store.save_places([(post.key, Place("DE", None, "tagged", 1.0)) for post in posts])
+    scores = [Score(post.key, "Acme", "negative", 0.9, 0.05, 0.05, 0.9) for post in posts]
+    store.save_scores("m", scores, begin + 3600)
+    return [post.key for post in posts]
+
+
+def test_the_message_says_why_from_posts(store: Store) -> None:
+    save_mentions(store, [f"Acme seat {i} was cold today" for i in range(60)], NOW - 9 * 86400)
+    begin = NOW - 2 * HOUR
+    keys = save_mentions(
+        store, [f"Acme lost my baggage http://t.example/{i}" for i in range(40)], begin
+    )
+    store.save_spikes([spike(start=moment(begin), evidence=tuple(keys))], NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat",)))
+    assert run_alerts(store, rules, {}, NOW, {"chat": heard}) == 1
+    body = heard.messages[0][1]
+    assert "Why, as the posts show:" in body
+    assert "baggage" in body
+    assert "cold" not in body
+    assert keys[0] in body
+    assert (
+        "acme" not in body.lower().split("why, as")[1].split("the first of them")[0].split("“")[1]
+    )
+    assert body.rstrip().splitlines()[-1].startswith("Look: ")
 
 
 def test_one_crisis_is_one_alert_whatever_it_raises(store: Store) -> None:
