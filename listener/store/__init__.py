@@ -2,8 +2,8 @@
 
 ``base`` opens, migrates and holds the transaction; ``collected`` keeps what collectors bring;
 ``stages`` hands out what lacks a result and keeps the result; ``response`` has spikes, alerts, cases;
-``spending`` holds the budgets; ``sync`` asks again about what is stored; ``reads`` serves status and the
-dashboard. ``Store`` is all together.
+``spending`` holds the budgets; ``sync`` asks again about what is stored; ``reads`` serves status and
+the dashboard. ``Store`` is all together.
 """
 
 from __future__ import annotations
