@@ -44,8 +44,8 @@ def _brands(measures: dict[str, Any]) -> list[str]:
     return [
         "## Two brands in one post",
         "",
-        f"{full['posts']} airline posts that name two airlines, {full['labels']} labels given by reading "
-        "(`tests/sentiment/data/two_brands.tsv`); none of them was trained on.",
+        f"{full['posts']} airline posts that name two airlines, {full['labels']} labels given by "
+        "reading (`tests/sentiment/data/two_brands.tsv`); none of them was trained on.",
         "",
         "| | target marked | not marked | fast, marked |",
         "| --- | ---: | ---: | ---: |",

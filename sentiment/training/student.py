@@ -47,10 +47,11 @@ def train(
     rate: float = 4e-4,
     seed: int = 3,
     peers: int = 1,
+    begin: Params | None = None,
 ) -> Params:
     """Distil for ``minutes``; returns the exit's parameters in float32. Peers average theirs."""
     half = {k: v.bfloat16() for k, v in params.items()}
-    own = {k: torch.nn.Parameter(v.float()) for k, v in start(params).items()}
+    own = {k: torch.nn.Parameter(v.float()) for k, v in (begin or start(params)).items()}
     optimiser = torch.optim.AdamW(list(own.values()), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     log_priors = {k: torch.tensor(v).log() for k, v in corpus.priors().items()}
     rng = np.random.default_rng(seed)
