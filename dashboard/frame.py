@@ -443,16 +443,19 @@ def _something_new(shown: str) -> None:
         st.rerun(scope="app")
 
 
+def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Rows as CSV; a cell that a spreadsheet would run as a formula is quoted."""
+    table = pd.DataFrame([dict(row) for row in rows])
+    for column in table.columns:
+        table[column] = [
+            f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t", "\r") and v else v
+            for v in table[column]
+        ]
+    return table.to_csv(index=False).encode()
+
+
 def csv_button(words: str, rows: Sequence[Mapping[str, object]], name: str) -> None:
-    """A button that hands out rows as CSV; what a spreadsheet would run as a formula is quoted."""
-
-    def made() -> bytes:
-        table = pd.DataFrame(rows)
-        for column in table.columns:
-            table[column] = [
-                f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t", "\r") else v
-                for v in table[column]
-            ]
-        return table.to_csv(index=False).encode()
-
-    st.download_button(words, made, file_name=name, mime="text/csv", icon=":material/download:")
+    """A button that hands out rows as CSV; they are written only when it is pressed."""
+    st.download_button(
+        words, lambda: csv_bytes(rows), file_name=name, mime="text/csv", icon=":material/download:"
+    )

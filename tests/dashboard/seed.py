@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,7 +73,12 @@ class Made:
 
 
 def fill(
-    path: Path, *, posts: int = 900, now: datetime = NOW, hostile: Sequence[str] = HOSTILE
+    path: Path,
+    *,
+    posts: int = 900,
+    now: datetime = NOW,
+    hostile: Sequence[str] = HOSTILE,
+    demo: bool = False,
 ) -> Store:
     """A store with everything that a page can show. Deterministic."""
     chance = random.Random(7)
@@ -83,6 +88,8 @@ def fill(
     made += [
         _hostile(posts + i, text, now - timedelta(minutes=2 + i)) for i, text in enumerate(hostile)
     ]
+    if demo:
+        made = [replace(m, post=replace(m.post, demo=True)) for m in made]
     _save(store, made, now)
     _replies(store, made, now, chance)
     _spikes(store, made, crisis, now)
@@ -151,7 +158,7 @@ def _save(store: Store, made: list[Made], now: datetime) -> None:
             for m in made
         ]
     )
-    judged = made[:-3]  # the newest are not judged yet
+    judged = made[:-3] if len(made) > 3 else made  # the last three are not judged yet
     scores = [
         Score(m.post.key, m.brand, m.label, *CHANCES[m.label], max(CHANCES[m.label]), m.language)
         for m in judged

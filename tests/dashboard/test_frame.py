@@ -74,3 +74,8 @@ def test_regions_become_countries() -> None:
     )
     assert frame.countries_of([], GROUPS) == ()
     assert frame.countries_of(["group:nowhere"], GROUPS) == ("-",), "none, which is not all"
+
+
+def test_a_spreadsheet_is_given_no_formula() -> None:
+    made = frame.csv_bytes([{"source": "=cmd|' /C calc'!A0", "posts": -3, "why": "fine"}]).decode()
+    assert made.splitlines() == ["source,posts,why", "'=cmd|' /C calc'!A0,-3,fine"]

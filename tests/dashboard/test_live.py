@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from listener.collectors import Page
+from listener.mention import Match, Post, epoch
 from listener.store import Store
+from tests.dashboard import seed
 from tests.dashboard.conftest import Open, page_text
 
 
@@ -70,3 +74,32 @@ def test_a_file_that_is_no_store(opened: Open, tmp_path: Path) -> None:
     app = opened(db=tmp_path / "other.db")
     assert not app.exception
     assert "cannot be read" in page_text(app)
+
+
+def test_old_data_opens_on_its_last_days_and_says_so(opened: Open, tmp_path: Path) -> None:
+    then = datetime(2015, 2, 24, 11, 30, tzinfo=UTC)
+    seed.fill(tmp_path / "old.db", posts=120, now=then, hostile=()).close()
+    app = opened(db=tmp_path / "old.db")
+    assert not app.exception
+    text = page_text(app)
+    assert "The newest post is of <b>24 Feb 2015</b>" in text
+    assert "No post in this time" not in text
+    assert "Germany" in text
+
+
+def test_posts_that_wait_to_be_counted_are_said_to(opened: Open, tmp_path: Path) -> None:
+    post = Post("bluesky", "1", "Aurora Air again", seed.NOW)
+    with Store(tmp_path / "new.db") as store:
+        store.save_page(
+            Page([post], {}), source="bluesky", platform="bluesky", query="all",
+            matches=[[Match(seed.BRANDS[0], "Aurora Air", "aurora air", "name", 0, 10)]],
+            from_brand=[None], rules="r1", now=epoch(seed.NOW),
+        )  # fmt: skip
+    text = page_text(opened(db=tmp_path / "new.db"))
+    assert "wait to be counted" in text
+
+
+def test_a_made_up_store_says_so_on_every_page(opened: Open, tmp_path: Path) -> None:
+    seed.fill(tmp_path / "demo.db", posts=60, hostile=(), demo=True).close()
+    for view in ("live", "mentions"):
+        assert "Demo data." in page_text(opened(view, db=tmp_path / "demo.db"))
