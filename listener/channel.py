@@ -27,7 +27,7 @@ from importlib.resources import files
 
 from rapidfuzz.distance import OSA, Levenshtein
 
-from listener.folding import plain
+from listener.folding import SPACELESS, fold_words
 
 BRAND_FLOOR = (
     3.5  # Zipf: what a watched name is taken to reach at least, new or foreign as it may be
@@ -38,7 +38,8 @@ COMMON = 3.0  # Zipf from which on a word is common enough to be what somebody e
 _UNSEEN = {1: 5.0, 2: 3.5, 3: 2.2, 4: 1.0, 5: 0.2, 6: -0.5, 7: -1.0, 8: -1.5, 9: -2.0}
 
 # The tail of the word lists holds many misspellings, of well-known names above all (*addidas*,
-# *verison*): being listed there speaks against a string only as much as strings of its length are often words.
+# *verison*): being listed there speaks against a string only as much
+# as strings of its length are often words.
 RARE = 2.3
 _RELIEF = {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0, 5: 0.6, 6: 1.0}
 
@@ -191,15 +192,20 @@ class Words:
     def __init__(self, languages: Sequence[str]) -> None:
         import wordfreq  # its lists take a quarter of a second: only those who judge words pay
 
-        self._lists: list[dict[str, float]] = []
+        lists: dict[str, dict[str, float]] = {}
         known = wordfreq.available_languages("best")
         for language in dict.fromkeys((*languages, "en")):
             code = language.split("-")[0].lower()
             if code in known:
-                self._lists.append(wordfreq.get_frequency_dict(code, wordlist="best"))
-        self._folded = [
-            {plain(w): f for w, f in words.items() if not w.isascii()} for words in self._lists[:-1]
-        ]
+                lists[code] = wordfreq.get_frequency_dict(code, wordlist="best")
+        self._lists = list(lists.values())
+        self._folded: list[dict[str, float]] = []
+        for code, words in lists.items():
+            # Words are looked up folded. English has next to none that folding changes.
+            accented = [w for w in words if not w.isascii() and not SPACELESS.match(w)]
+            if code != "en" and accented:
+                folded = zip(fold_words(accented), accented, strict=True)
+                self._folded.append({plain: words[w] for plain, w in folded})
         self._deletes: dict[str, list[str]] | None = None
 
     def _index(self) -> dict[str, list[str]]:

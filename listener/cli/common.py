@@ -46,7 +46,7 @@ def echo_json(value: object) -> None:
 def stdin_lines() -> Iterator[str]:
     """Lines of standard input without their line ends; bytes that are no UTF-8 become U+FFFD."""
     stream = sys.stdin.buffer
-    for line in stream:  # split at \n only: a post may hold other characters that Python calls breaks
+    for line in stream:  # split at \n only: a post may hold other characters Python calls breaks
         yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from listener.duplicates import Grouper, core, flood
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "flight delayed again hours waiting gate nobody tells anything bag lost service phone hold "
     "tomorrow money back please help crew great thanks seat booking cancelled weather airport line "
     "why never answer email refund voucher hotel night children tired angry calm coffee water plane"
-).split()  # noqa: SIM905
+).split()
 
 
 def post(rng: random.Random) -> str:
