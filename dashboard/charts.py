@@ -81,7 +81,7 @@ def _axis(colours: Palette, **more: Any) -> alt.Axis:
 
 def _time_axis(colours: Palette, days: int) -> alt.X:
     """The time along the bottom, in hours, weekdays or dates as the span asks for."""
-    form = "%H:%M" if days <= 2 else "%a %d" if days <= 15 else "%d %b" if days <= 400 else "%b %Y"
+    form = {1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
     more = {"labelOverlap": True, "labelFlush": True, "tickCount": 7}
     return alt.X(
         "at:T",
@@ -93,9 +93,9 @@ def _time_axis(colours: Palette, days: int) -> alt.X:
 def _days(rows: Sequence[Row]) -> int:
     """How many days the rows reach over, in steps, so that a spec is not made anew each hour."""
     if not rows:
-        return 7
+        return 15
     reach = (max(r["at"] for r in rows) - min(r["at"] for r in rows)) / figures.DAY
-    return next((step for step in (2, 15, 400) if reach <= step + 0.1), 10_000)
+    return next((step for step in (1, 4, 15, 400) if reach <= step + 0.1), 10_000)
 
 
 def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
@@ -173,7 +173,7 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     x = _time_axis(colours, days)
     y = alt.Y(
         "posts:Q",
-        axis=_axis(colours, tickCount=4, format="~s"),
+        axis=_axis(colours, tickCount=4, format=",d"),
         scale=alt.Scale(zero=True, nice=True),
     )
     tooltip = [

@@ -393,6 +393,35 @@ def trend(h: Hours, since: int, size: int) -> list[dict[str, Any]]:
     return points
 
 
+def events(spikes: Iterable[Row]) -> list[dict[str, Any]]:
+    """One for each brand, region and stretch of time: its worst spike, with the ``also`` kinds.
+
+    One event often lifts several series at once: the posts, the negative ones, their share. The
+    negative count speaks for all where it is among them.
+    """
+    order = {"negative": 0, "negative share": 1, "volume": 2, "positive": 3}
+    groups: list[list[Row]] = []
+    for s in sorted(spikes, key=lambda s: s["start"]):
+        for group in groups:
+            first = group[0]
+            last = None if any(g["end"] is None for g in group) else max(g["end"] for g in group)
+            same = (s["brand"], s["region"]) == (first["brand"], first["region"])
+            if same and (last is None or s["start"] <= last):
+                group.append(s)
+                break
+        else:
+            groups.append([s])
+    found = []
+    for group in groups:
+        group.sort(key=lambda s: (order.get(s["kind"], 9), -s["severity"]))
+        end = None if any(s["end"] is None for s in group) else max(s["end"] for s in group)
+        also = sorted({s["kind"] for s in group[1:]} - {group[0]["kind"]})
+        start = min(s["start"] for s in group)
+        severity = max(s["severity"] for s in group)
+        found.append({**group[0], "start": start, "end": end, "severity": severity, "also": also})
+    return sorted(found, key=lambda s: (s["end"] is not None, -s["severity"], -s["start"]))
+
+
 # words --------------------------------------------------------------------------------------------
 
 

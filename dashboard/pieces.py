@@ -214,16 +214,23 @@ def region_name(region: str, names: Mapping[str, str]) -> str:
     return {"*": "everywhere", "": "unknown"}.get(region) or names.get(region, region)
 
 
+def tone_of(row: Row) -> str:
+    """The sign of a spike's kind."""
+    return {"negative": "▼", "negative share": "▼", "positive": "▲"}.get(row["kind"], "■")
+
+
 def spike(row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int) -> str:
     """What left its usual range, where, since when and by how much, with the way to its posts."""
     over = row["end"] is not None
-    sign = {"negative": "▼", "negative share": "▼", "positive": "▲"}.get(row["kind"], "■")
+    sign = tone_of(row)
     word = {
         "negative": "more negative posts", "negative share": "a larger negative share",
         "volume": "more posts", "positive": "more positive posts",
     }.get(row["kind"], row["kind"])  # fmt: skip
     few = "is" if round(row["expected"]) == 1 else "are"
     figure = f"{figures.count(row['observed'])} where {figures.count(row['expected'])} {few} usual"
+    more = [k for k in row.get("also", ()) if not (k == "negative share" and tone_of(row) == "▼")]
+    also = f" <small>also: {safe(', '.join(more))}</small>" if more else ""
     when = (
         f"{figures.clock(row['start'], zone)} to {figures.clock(row['end'], zone)}"
         if over
@@ -236,7 +243,7 @@ def spike(row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int) -> str:
         f'<div class="gs-spike gs-{kind} gs-tone-{tone}"><div class="gs-what">'
         f'<span class="gs-sign">{sign}</span> <b>{safe(row["brand"])}</b>: {safe(word)}, '
         f"{safe(region_name(row['region'], names))}</div>"
-        f'<div class="gs-figure">{safe(figure)}</div>'
+        f'<div class="gs-figure">{safe(figure)}{also}</div>'
         f'<div class="gs-when">{safe(when)}{"" if over else " · still open"} · '
         f"{inside('spikes', safe(behind), spike=row['id'])}</div></div>"
     )

@@ -30,6 +30,7 @@ def show(stamp: str, at: Scope) -> None:
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
     spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until + 1)
+    spikes = figures.events(spikes)
     opened = [s for s in spikes if s["end"] is None]
 
     frame.html(_tiles(stamp, at, series, opened))
@@ -132,6 +133,11 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         f"<br><em>{figures.count(states['unknown'])} more in threads not read: unknown</em>"
     )
     kind = "negative" if late else ""
+    if not any(r["cases"] for r in counts if r["thread_state"] != "unknown"):
+        under = (
+            f"<em>{figures.count(states['unknown'])} mentions in threads that were not read</em>"
+        )
+        return pieces.tile("Unanswered", "?", under)  # not known, which is not nobody
     return pieces.tile("Unanswered", figures.count(states["unanswered"]), under, kind=kind)
 
 
@@ -228,7 +234,7 @@ def _open_spikes(
     spikes: list[data.Row], opened: list[data.Row], at: Scope, names: Mapping[str, str]
 ) -> None:
     over = [s for s in spikes if s["end"] is not None]
-    shown = (opened + sorted(over, key=lambda s: -s["end"]))[:SPIKES]
+    shown = (opened[:SPIKES] + sorted(over, key=lambda s: -s["end"]))[:SPIKES]
     more = len(spikes) - len(shown)
     aside = (
         pieces.inside("spikes", f"{more} more in this time", **at.choice.query())

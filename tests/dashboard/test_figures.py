@@ -143,3 +143,27 @@ def test_words() -> None:
     assert figures.minutes(240) == "4.0 h"
     assert figures.times_usual(5, None) == "no usual yet"
     assert figures.wall(0, ZoneInfo("Asia/Tokyo")) == 9 * 3600 * 1000
+
+
+def test_one_event_is_told_once() -> None:
+    def spike(kind: str, start: int, end: int | None, region: str = "BR") -> dict[str, object]:
+        return {
+            "brand": "A",
+            "region": region,
+            "kind": kind,
+            "start": start,
+            "end": end,
+            "severity": 1.0,
+        }
+
+    found = figures.events(
+        [
+            spike("volume", 100, None), spike("negative", 200, None), spike("negative", 10, 20),
+            spike("negative share", 150, 180), spike("volume", 100, None, "*"),
+        ]
+    )  # fmt: skip
+    assert [(s["region"], s["kind"], s["start"], s["end"], s["also"]) for s in found] == [
+        ("BR", "negative", 100, None, ["negative share", "volume"]),
+        ("*", "volume", 100, None, []),
+        ("BR", "negative", 10, 20, []),
+    ]
