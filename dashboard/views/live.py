@@ -133,10 +133,8 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         f"<br><em>{figures.count(states['unknown'])} more in threads not read: unknown</em>"
     )
     kind = "negative" if late else ""
-    if not any(r["cases"] for r in counts if r["thread_state"] != "unknown"):
-        under = (
-            f"<em>{figures.count(states['unknown'])} mentions in threads that were not read</em>"
-        )
+    if states["unknown"] and not states["unanswered"]:
+        under = f"none known<br><em>{figures.count(states['unknown'])} in threads not read</em>"
         return pieces.tile("Unanswered", "?", under)  # not known, which is not nobody
     return pieces.tile("Unanswered", figures.count(states["unanswered"]), under, kind=kind)
 

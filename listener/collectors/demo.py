@@ -75,6 +75,7 @@ class Demo(Collector):
                     window_end=moment(until),
                 ),
                 complete=until >= now,
+                threads_read=True,  # the invented world holds back no reply
             )
 
     @property
