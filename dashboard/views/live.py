@@ -129,7 +129,7 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
     late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.until)
     more = "at least " if late >= COUNTED else ""
     under = (
-        f"{'⚠ ' if late else ''}{more}{figures.count(late)} over target"
+        f"{'⚠ ' if late else ''}{more}{figures.count(late)} over target, copies left out"
         f"<br><em>{figures.count(states['unknown'])} more in threads not read: unknown</em>"
     )
     kind = "negative" if late else ""
