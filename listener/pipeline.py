@@ -370,7 +370,11 @@ class Pipeline:
         until = min(span[1], now)
         since = max(span[0], until - watch.HISTORY_DAYS * DAY)
         first, series = watch.build_series(
-            self.store.hourly_counts(since), since=since, until=until, gaps=self.store.gaps(since)
+            self.store.hourly_counts(since),
+            since=since,
+            until=until,
+            gaps=self.store.gaps(since),
+            listening_since=self.store.listening_since(),
         )
         found = watch.find(first, series, open_until=now - 2 * 3600)
         spikes = [self._with_evidence(s, now) for s in found]

@@ -15,6 +15,10 @@ HOUR = 3600
 EVERYWHERE = "*"  # the series of all regions together, the unknown ones included
 HISTORY_DAYS = 42  # six weeks teach the hour-of-week rhythm; older counts change nothing
 KINDS = ("negative", "negative share", "volume", "positive")
+BEGINNING_HOURS = 6  # how long a beginning is looked at
+BEGINNING_BEFORE = 24  # hours of a trickle that come before one
+BEGINNING_FACTOR = 10.0  # how many times the trickle every label must become
+BEGINNING_POSTS = 5  # of each label, in those hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,15 @@ def build_series(
     since: int,
     until: int,
     gaps: Sequence[tuple[int, int]] = (),
+    listening_since: int | None = None,
 ) -> tuple[int, list[Series]]:
     """Counts (``hour, brand, country, label, posts``) as series for each brand and region.
 
     A brand's series begins at its first post: before that nobody listened, as far as the store can
     tell, and an hour without rows is "not known". Later hours without rows are zero, unless they
-    lie in a gap. Returns the first hour and the series.
+    lie in a gap. Before ``listening_since`` (None: always) the counts come from exports, and a
+    collection may begin in the middle of one: see :func:`collection_begins`. Returns the first hour
+    and the series.
     """
     first, last = since - since % HOUR, until - until % HOUR
     ticks = (last - first) // HOUR + 1
@@ -60,6 +67,9 @@ def build_series(
             column = columns.get(str(row["label"]))
             if column is not None:
                 cell[column, tick] += row["posts"]
+    exported = ticks if listening_since is None else max(0, (listening_since - first) // HOUR)
+    for brand, begin in begins.items():
+        begins[brand] = begin + collection_begins(sums[brand, EVERYWHERE][:, begin:exported])
     unknown = np.zeros(ticks, dtype=bool)
     for a, b in gaps:
         unknown[max(0, (a - first) // HOUR) : max(0, -(-(b - first) // HOUR))] = True
@@ -69,6 +79,32 @@ def build_series(
         cell[:, unknown] = np.nan
         out.append(Series(brand, region, cell[0], cell[1], cell[2]))
     return first, out
+
+
+def collection_begins(counts: np.ndarray[Any, np.dtype[np.float64]]) -> int:
+    """The hour at which a collection began in earnest, 0 when it is whole from its first hour.
+
+    ``counts`` has rows of all, negative and positive posts an hour. An export often holds a trickle
+    about a brand (posts that were collected for another) before the day on which its own collection
+    starts. Then *every* kind of post is many times as frequent from one hour to the next: complaints,
+    praise and small talk alike. A crisis multiplies complaints, and leaves praise where it was, so it
+    is not taken for a beginning. What lies before a beginning is not known, not "usual".
+    """
+    labels = np.stack([counts[1], counts[2], counts[0] - counts[1] - counts[2]])
+    before = np.cumsum(labels, axis=1)
+    last = counts.shape[1] - BEGINNING_HOURS
+    for tick in range(BEGINNING_BEFORE, last + 1):
+        trickle = before[:, tick - 1] / tick
+        now = labels[:, tick]
+        following = before[:, tick + BEGINNING_HOURS - 1] - before[:, tick - 1]
+        rates = following / BEGINNING_HOURS
+        if (
+            (now > BEGINNING_FACTOR * trickle).all()
+            and (rates > BEGINNING_FACTOR * trickle).all()
+            and (following >= BEGINNING_POSTS).all()
+        ):
+            return tick
+    return 0
 
 
 def find(

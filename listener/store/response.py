@@ -98,6 +98,13 @@ class Responses(Base):
             (since,),
         )
 
+    def listening_since(self) -> int | None:
+        """When a source other than an imported file first answered; None: all posts are imported."""
+        found = self.value(
+            "SELECT MIN(at) FROM coverage WHERE failed IS NULL AND source NOT LIKE 'import:%'"
+        )
+        return None if found is None else int(found)
+
     def gaps(self, since: int) -> list[tuple[int, int]]:
         """Stretches of time for which a source had more than it gave: counts there are not known."""
         return [
