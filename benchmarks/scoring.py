@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -78,9 +77,15 @@ def _result(labels: list[str], begun: float, loaded: float, dtype: str) -> dict[
         "labels": labels,
         "seconds": time.perf_counter() - begun,
         "load_seconds": loaded,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": _peak_mb(),
         "dtype": dtype,
     }
+
+
+def _peak_mb() -> float:
+    """Peak resident memory of this process alone (ru_maxrss would count the parent's too)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def part(name: str, count: int, folder: str) -> dict[str, Any]:

@@ -33,6 +33,27 @@ def best_dtype() -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def _pack(p: dict[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
+    """Lay the layers' matrices out once as oneDNN wants them, and drop the plain ones from ``p``.
+
+    Without this, every product lays them out anew. These operators are torch's own (its compiler calls
+    them), but not documented: where they are missing or refuse, the plain product does.
+    """
+    names = [f"{layer}.{part}" for layer in layers for part in ("qkv", "ao", "fi", "fo")]
+    try:
+        packed = {
+            n: torch.ops.mkldnn._reorder_linear_weight(p[f"{n}.w"].contiguous()) for n in names
+        }
+        probe = torch.zeros(2, p[f"{names[0]}.w"].shape[1], dtype=torch.bfloat16)
+        bias = p[f"{names[0]}.b"]
+        torch.ops.mkldnn._linear_pointwise(probe, packed[names[0]], bias, "gelu", [], "none")
+    except (RuntimeError, AttributeError, TypeError):
+        return {}
+    for name in names:
+        del p[f"{name}.w"]
+    return packed
+
+
 @dataclass(frozen=True)
 class Encoded:
     """One text as the encoder takes it: token ids, and the token positions of its target."""
@@ -65,6 +86,18 @@ class Encoder:
             or k in wanted
             or any(k.startswith(f"{layer}.") for layer in self.layers)
         }
+
+        self.packed = _pack(self.p, self.layers) if dtype == torch.bfloat16 else {}
+
+    def _linear(self, x: Tensor, name: str, gelu: bool = False) -> Tensor:
+        """One linear step, GELU fused into it where the weights are packed."""
+        bias = self.p[f"{name}.b"]
+        if name in self.packed:
+            after: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
+            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed[name], bias, *after)
+            return out
+        y = F.linear(x, self.p[f"{name}.w"], bias)
+        return F.gelu(y) if gelu else y
 
     @torch.inference_mode()
     def logits(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
@@ -108,16 +141,15 @@ class Encoder:
     def _layer(self, x: Tensor, mask: Tensor | None, name: str) -> Tensor:
         p, (n, t, h) = self.p, x.shape
         d = h // self.heads
-        qkv = F.linear(x, p[f"{name}.qkv.w"], p[f"{name}.qkv.b"]).view(n, t, 3, self.heads, d)
+        qkv = self._linear(x, f"{name}.qkv").view(n, t, 3, self.heads, d)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         scores = torch.matmul(q * (1.0 / math.sqrt(d)), k.transpose(-1, -2))
         if mask is not None:
             scores += mask
         context = torch.matmul(scores.softmax(-1), v).transpose(1, 2).reshape(n, t, h)
-        x = x + F.linear(context, p[f"{name}.ao.w"], p[f"{name}.ao.b"])
+        x = x + self._linear(context, f"{name}.ao")
         x = F.layer_norm(x, (h,), p[f"{name}.aln.w"], p[f"{name}.aln.b"], self.eps)
-        inner = F.gelu(F.linear(x, p[f"{name}.fi.w"], p[f"{name}.fi.b"]))
-        x = x + F.linear(inner, p[f"{name}.fo.w"], p[f"{name}.fo.b"])
+        x = x + self._linear(self._linear(x, f"{name}.fi", gelu=True), f"{name}.fo")
         return F.layer_norm(x, (h,), p[f"{name}.oln.w"], p[f"{name}.oln.b"], self.eps)
 
     def _heads(self, first: Tensor) -> tuple[Tensor, Tensor]:
