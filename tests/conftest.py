@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault in the code (no deadline), and a run repeats (fixed examples).
+settings.register_profile("groundswell", deadline=None, derandomize=True)
+settings.load_profile("groundswell")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
