@@ -145,13 +145,24 @@ def spelled(text: str, zone: tzinfo, order: Order) -> datetime:
     dateutil fills what is missing from today, so a value is only taken when two different defaults
     agree: then day, month and year all stood in the text.
     """
-    from dateutil.parser import ParserError, parse  # type: ignore[import-untyped]
+    import warnings
+
+    from dateutil.parser import (  # type: ignore[import-untyped]
+        ParserError,
+        UnknownTimezoneWarning,
+        parse,
+    )
 
     try:
-        one, other = (
-            parse(text, default=datetime(*d), dayfirst=order == "dmy")  # noqa: DTZ001
-            for d in ((2001, 1, 1), (2004, 2, 2))
-        )
+        with warnings.catch_warnings():
+            # A zone that dateutil does not know would be dropped, and the hour would be wrong.
+            warnings.simplefilter("error", UnknownTimezoneWarning)
+            one, other = (
+                parse(text, default=datetime(*d), dayfirst=order == "dmy")  # noqa: DTZ001
+                for d in ((2001, 1, 1), (2004, 2, 2))
+            )
+    except UnknownTimezoneWarning as error:
+        raise ValueError("its time zone is not known; write it as +01:00") from error
     except (ParserError, OverflowError, TypeError, AttributeError) as error:
         raise ValueError(text) from error
     if one != other:
