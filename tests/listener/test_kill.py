@@ -121,15 +121,19 @@ def test_killed_imports_and_stages_end_where_an_undisturbed_one_does(
 ) -> None:
     rng = random.Random(11)
     zygote = Zygote(folder)
+    # Kills that come too late hit nothing: the delays stay well below what the work takes anywhere.
     killed = 0
-    for _ in range(17):
-        killed += zygote("import", rng.uniform(0.02, 0.8)) == "killed"
+    for _ in range(60):
+        killed += zygote("import", rng.uniform(0.01, 0.3)) == "killed"
+        if killed == 24:
+            break
+    assert killed == 24
     assert zygote("import") == "done"
-    for _ in range(17):
-        killed += zygote("stages", rng.uniform(0.02, 0.6)) == "killed"
+    for _ in range(12):
+        killed += zygote("stages", rng.uniform(0.01, 0.1)) == "killed"
     assert zygote("stages") == "done"
     zygote.close()
-    assert killed >= 25, "the kills came too late to mean anything"
+    assert killed >= 30, "the kills came too late to mean anything"
     same(state(folder), undisturbed)
 
 
