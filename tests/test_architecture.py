@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sentiment", "listener", "dashboard")
 # The rooms of listener that do: every other module there only computes, and may import none of them.
 DOERS = {
-    "store", "schema", "inbox", "alerts", "privacy", "pipeline", "schedule", "config", "collectors",
-    "cli",
+    "store", "schema", "inbox", "alerts", "reasons", "replay", "privacy", "pipeline", "schedule",
+    "config", "collectors", "cli",
 }  # fmt: skip
 PURE = sorted(
     file.stem

@@ -79,7 +79,12 @@ def _as_json(said: Judgement) -> dict[str, Any]:
     }
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  groundswell evaluate sentiment labelled.tsv
+  groundswell evaluate sentiment labelled.tsv --json"""
+)
 def evaluate() -> None:
     """Measure on labelled posts how good the judging is."""
 
