@@ -234,7 +234,8 @@ class Responses(Base):
                     "LEFT JOIN threads t ON t.thread = p.thread "
                     f"WHERE p.thread IN ({marks(part)}) AND p.from_brand IS NULL AND m.wrong = 0 "
                     "AND p.repost_of IS NULL AND p.deleted_at IS NULL "
-                    f"AND m.brand IN ({marks(own_brands)}) ORDER BY m.created_at, m.key",
+                    # `|| ''`: look up by post, not through the brand's index, all of it each time
+                    f"AND m.brand || '' IN ({marks(own_brands)}) ORDER BY m.created_at, m.key",
                     (*part, *own_brands),
                 ).fetchall()
                 cases, opened = [], set()
