@@ -44,7 +44,8 @@ def build_series(
 
     A brand's series begins at its first post: before that nobody listened, as far as the store can
     tell, and an hour without rows is "not known". Later hours without rows are zero, unless they
-    lie in a gap. Before ``listening_since`` (None: always) the counts come from exports, and a
+    lie in a gap; an hour with posts that are not judged yet has a known volume and unknown feelings.
+    Before ``listening_since`` (None: always) the counts come from exports, and a
     collection may begin in the middle of one: see :func:`collection_begins`. Returns the first hour
     and the series.
     """
@@ -52,7 +53,7 @@ def build_series(
     ticks = (last - first) // HOUR + 1
     sums: dict[tuple[str, str], np.ndarray[Any, np.dtype[np.float64]]] = {}
     begins: dict[str, int] = {}
-    columns = {"negative": 1, "positive": 2}
+    columns = {"negative": 1, "positive": 2, "": 3}  # "" is not judged yet
     for row in rows:
         tick = (int(row["hour"]) - first) // HOUR
         if not 0 <= tick < ticks:
@@ -62,7 +63,7 @@ def build_series(
         for region in (EVERYWHERE, country) if country else (EVERYWHERE,):
             cell = sums.get((brand, region))
             if cell is None:
-                cell = sums[brand, region] = np.zeros((3, ticks))
+                cell = sums[brand, region] = np.zeros((4, ticks))
             cell[0, tick] += row["posts"]
             column = columns.get(str(row["label"]))
             if column is not None:
@@ -77,6 +78,8 @@ def build_series(
     for (brand, region), cell in sorted(sums.items()):
         cell[:, : begins[brand]] = np.nan
         cell[:, unknown] = np.nan
+        # While posts of an hour wait for the model, its complaints are not few but not yet known.
+        cell[1:3, cell[3] > 0] = np.nan
         out.append(Series(brand, region, cell[0], cell[1], cell[2]))
     return first, out
 

@@ -43,6 +43,18 @@ def test_a_gap_is_unknown_in_every_series() -> None:
         np.testing.assert_array_equal(np.isnan(one.all), [0, 0, 1, 1, 0, 0])
 
 
+def test_an_hour_that_is_not_judged_yet_has_a_volume_and_no_feelings() -> None:
+    waiting = [
+        {"hour": START + HOUR, "brand": "Acme", "country": "DE", "label": "", "posts": 7},
+    ]
+    _, series = build_series(
+        [*rows([(2, 1, 1), (3, 0, 0), (4, 0, 0)]), *waiting], since=START, until=START + 2 * HOUR
+    )
+    np.testing.assert_array_equal(series[0].all, [4, 10, 4])
+    np.testing.assert_array_equal(series[0].negative, [2, np.nan, 4])
+    np.testing.assert_array_equal(series[0].positive, [1, np.nan, 0])
+
+
 TRICKLE = [(1, 0, 0), (0, 1, 0), (0, 0, 0), (1, 1, 0), (0, 0, 1), (0, 0, 0)] * 20
 BEGINNING = [(70, 18, 12)] * 48
 
