@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from listener import collectors, kpi, watch
+from listener import addressing, collectors, kpi, watch
 from listener.collectors import Clock, Collector, Context, Page, utc_now
 from listener.config import Brand, Config, Source
 from listener.errors import (
@@ -79,6 +79,7 @@ class Pipeline:
         self._handles = {
             handle: brand.name for brand in config.all_brands() for handle in brand.all_handles()
         }
+        self._accounts = addressing.accounts(config.all_brands())
         self._brands = {brand.name: brand for brand in config.all_brands()}
         self._own = [b.name for b in config.all_brands() if not b.competitor]
 
@@ -116,9 +117,22 @@ class Pipeline:
             return f"@{handle}" if handle else "@unknown"
         return None
 
+    def _addressed_to(self, posts: Sequence[Post]) -> list[tuple[str, ...]] | None:
+        """The brands' accounts that each post replies to; None where no post replies to any."""
+        parents = addressing.parents(posts)
+        if not parents:
+            return None
+        handles = {post.key: post.author.handle for post in posts if post.key in parents}
+        handles |= self.store.handles_of(sorted(parents - handles.keys()))
+        return addressing.addressed_to(posts, handles, self._accounts)
+
     def keep(self, page: Page, *, source: str, platform: str, query: str) -> Saved:
         """Match a page's posts and store it whole."""
-        matches = self.matcher.match_many([post.text for post in page.posts])
+        matches = self.matcher.match_many(
+            [post.text for post in page.posts],
+            addressed_to=self._addressed_to(page.posts),
+            links=addressing.hidden_links(page.posts, self._accounts),
+        )
         return self.store.save_page(
             page,
             source=source,

@@ -127,6 +127,15 @@ class Collected(Base):
             found.update({row[0]: row[1] for row in db.execute(sql, part)})
         return found
 
+    def handles_of(self, keys: Sequence[str]) -> dict[str, str | None]:
+        """The author's handle of each of these posts that is stored."""
+        found: dict[str, str | None] = {}
+        for at in range(0, len(keys), CHUNK):
+            part = keys[at : at + CHUNK]
+            sql = f"SELECT key, author_handle FROM posts WHERE key IN ({marks(part)})"
+            found.update({row["key"]: row["author_handle"] for row in self.rows(sql, part)})
+        return found
+
     def _edited(
         self, db: sqlite3.Connection, changed: list[str], page: Page, latest: Mapping[str, int]
     ) -> set[str]:

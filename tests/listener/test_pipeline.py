@@ -119,6 +119,65 @@ def test_the_brands_own_post_is_no_mention(pipeline: Pipeline, store: Store) -> 
     assert store.value("SELECT from_brand FROM posts") == "Acme"
 
 
+def test_a_reply_to_the_brand_is_a_mention_without_its_name(
+    pipeline: Pipeline, store: Store
+) -> None:
+    keep(
+        pipeline,
+        post(1, "new hours from Monday", handle="acme"),
+        post(2, "and what about sundays?", reply_to="1"),
+        post(3, "nobody asked you", handle="bea", reply_to="2"),
+        post(4, "see you there", handle="cy"),
+    )
+    keep(pipeline, post(5, "still no answer", handle="dee", reply_to="1"))  # the parent is stored
+    rows = {r["key"]: r for r in store.mentions(Filter())}
+    assert set(rows) == {"x:2", "x:5"}, "neither a reply to a customer nor a post to nobody"
+    assert [(r["brand"], r["kind"], r["span_start"], r["span_end"]) for r in rows.values()] == [
+        ("Acme", "handle", 0, 0)
+    ] * 2
+
+
+def test_a_reply_is_the_brands_when_the_platform_names_its_account(
+    pipeline: Pipeline, store: Store
+) -> None:
+    mastodon = {
+        "in_reply_to_account_id": "77",
+        "mentions": [
+            {"id": "5", "acct": "bea", "url": "https://social.example/@bea"},
+            {"id": "77", "acct": "acme", "url": "https://social.example/@acme"},
+        ],
+    }
+    pipeline = Pipeline(
+        store,
+        parse_config(
+            "brands: [{name: Ackme, handles: {x: acmehelp, mastodon: acme@social.example}}]"
+        ),
+        clock=lambda: NOW,
+    )
+    keep(
+        pipeline,
+        post(1, "no answer yet", reply_to="901", raw={"in_reply_to_screen_name": "AcmeHelp"}),
+        post(2, "no answer yet", reply_to="902", raw={"in_reply_to_screen_name": "bea"}),
+        post(3, "no answer yet", reply_to="903", raw=mastodon),
+        post(4, "no answer yet", reply_to="904", raw={**mastodon, "in_reply_to_account_id": "5"}),
+    )
+    assert {r["key"] for r in store.mentions(Filter())} == {"x:1", "x:3"}
+
+
+def test_a_link_behind_a_shortener_is_a_mention(pipeline: Pipeline, store: Store) -> None:
+    keep(
+        pipeline,
+        post(1, "look at this https://t.co/abc", links=("https://www.acme.com/sale?x=1",)),
+        post(2, "look at this https://t.co/abd", links=("https://other.example/acme",)),
+        post(3, "look at this https://t.co/abe"),
+        post(4, "look", links=("https://acme.com.example:nan]/",)),  # no address at all
+    )
+    (row,) = store.mentions(Filter())
+    assert (row["key"], row["brand"], row["kind"], row["variant"]) == (
+        "x:1", "Acme", "link", "www.acme.com",
+    )  # fmt: skip
+
+
 def test_a_phrase_rule_overrides_and_says_so(pipeline: Pipeline, store: Store) -> None:
     keep(pipeline, post(1, "acme in the war zone, late as ever"))
     pipeline.tick(only=("judge",))
