@@ -33,7 +33,7 @@ from listener.unforeseen import decide
 
 __all__ = ["BrandTerms", "Explanation", "Matcher"]
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 _BATCH = 2000
 _REMEMBERED = 1_000_000
 
@@ -334,19 +334,16 @@ class Matcher:
         return match, f"{kind} of {target.keyword!r}, score {score}"
 
     def _weigh_handle(self, text: str, c: Candidate) -> tuple[Match | None, str]:
-        if not signed(text, c) or text[c.start - 1] not in "@＠":
-            return None, "it has no @ before it"
-        target = c.target
-        match = Match(
-            self.brands[target.brand].brand,
-            target.keyword,
-            target.variant,
-            "handle",
-            c.start,
-            c.end,
-            1.0,
-        )
-        return match, "the brand's handle"
+        if not signed(text, c):
+            return None, "it has no @ or # before it"
+        target, brand = c.target, self.brands[c.target.brand].brand
+        if text[c.start - 1] in "@＠":
+            match = Match(brand, target.keyword, target.variant, "handle", c.start, c.end, 1.0)
+            return match, "the brand's handle"
+        # Nobody writes #alaskaair of anything else: a handle is a made-up word.
+        tag = "#" + target.variant.lstrip("@")
+        match = Match(brand, target.keyword, tag, "hashtag", c.start, c.end, 0.98)
+        return match, "the brand's handle as a hashtag"
 
     def _addressed(self, handles: Sequence[str]) -> dict[int, str]:
         out: dict[int, str] = {}

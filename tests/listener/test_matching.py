@@ -104,6 +104,15 @@ def test_a_handle_does_not_match_inside_a_longer_one() -> None:
         assert found(matcher, text) == []
 
 
+def test_a_handle_is_found_as_a_hashtag_too() -> None:
+    matcher = Matcher([BrandTerms("Brand", ("Qqzzx",), handles=("@northair",))])
+    assert [(m.variant, m.kind) for m in matcher.match("late again #NorthAir")] == [
+        ("#northair", "hashtag")
+    ]
+    for text in ("#northairfan", "northair", "see northair.example", "#North Air"):
+        assert found(matcher, text) == []
+
+
 def test_an_ordinary_word_needs_evidence_where_context_is_given() -> None:
     matcher = Matcher([DELTA])
     assert found(matcher, "the delta of the river") == []

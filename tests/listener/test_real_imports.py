@@ -25,7 +25,7 @@ brands:
   - {name: US Airways, handles: {x: [usairways]}}
   - {name: American, handles: {x: [americanair]}, context: [flight, airline]}
 """
-NAMED = re.compile(r"@(virginamerica|united|southwestair|jetblue|usairways|americanair)\b", re.I)
+NAMED = re.compile(r"[@#](virginamerica|united|southwestair|jetblue|usairways|americanair)\b", re.I)
 
 Run = Callable[..., Any]
 
