@@ -64,7 +64,7 @@ def install() -> None:
     for name in ("package.json", "network.mjs"):
         shutil.copy(HERE / name, root / "node" / name)
     # The native module must be compiled against this Node's headers and no others.
-    env = _env() | {"npm_config_nodedir": found.stdout.strip()}
+    env = _env() | {"npm_config_nodedir": found.stdout.strip(), "JOBS": "max"}
     npm = [str(root / "py" / "bin" / "npm"), "install", "--no-audit", "--no-fund"]
     subprocess.run(npm, cwd=root / "node", env=env, check=True)
 
