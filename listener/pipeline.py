@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -88,9 +88,11 @@ class Pipeline:
     @cached_property
     def matcher(self) -> Matcher:
         """Built once; spellings that the audit suspended are left out."""
+        return self._build_matcher(self.store.suspended())
+
+    def _build_matcher(self, suspended: Mapping[str, frozenset[str]]) -> Matcher:
         from listener.matching import Matcher
 
-        suspended = self.store.suspended()
         return Matcher(
             [b.terms(suspended.get(b.name, frozenset())) for b in self.config.all_brands()]
         )
@@ -128,7 +130,8 @@ class Pipeline:
 
     def keep(self, page: Page, *, source: str, platform: str, query: str) -> Saved:
         """Match a page's posts and store it whole."""
-        matches = self.matcher.match_many(
+        matcher = self.matcher  # another thread may put a new one in its place
+        matches = matcher.match_many(
             [post.text for post in page.posts],
             addressed_to=self._addressed_to(page.posts),
             links=addressing.hidden_links(page.posts, self._accounts),
@@ -140,7 +143,7 @@ class Pipeline:
             query=query,
             matches=matches,
             from_brand=[self.brand_of(post) for post in page.posts],
-            rules=self.matcher.version,
+            rules=matcher.version,
             now=epoch(self.clock()),
         )
 
@@ -290,6 +293,40 @@ class Pipeline:
             progress("place", done)
         return done
 
+    def audit(self, progress: Progress = _quiet) -> int:
+        """New marks of people → spellings that are mostly wrong are suspended, and the matcher is told.
+
+        It runs before judging, which then reads fewer posts, and before counting, so that what a
+        suspended spelling found leaves the counts in the same round. What people suspend or bring
+        back beside us, in the dashboard, is taken over here too.
+        """
+        from listener.audit import audit, to_suspend
+
+        now, marks = epoch(self.clock()), self.store.meta("marks")
+        off: list[tuple[str, str, str]] = []
+        if marks != self.store.meta("audited_marks"):
+            hits = self.store.variant_hits(marked=True)
+            off = to_suspend(audit(hits, suspended=self.store.suspended(), kept=self.store.kept()))
+            for brand, variant, reason in off:
+                self.store.suspend(brand, variant, reason, now)
+                log.warning(
+                    "%s: the spelling %r is looked for no longer: %s; to bring it back: "
+                    "groundswell variants --resume %r %r", brand, variant, reason, brand, variant,
+                )  # fmt: skip
+            self.store.set_meta("audited_marks", str(marks))
+        self._renew_matcher()
+        progress("audit", len(off))
+        return len(off)
+
+    def _renew_matcher(self) -> None:
+        """Build the matcher anew where spellings were suspended or brought back since."""
+        built: Matcher | None = self.__dict__.get("matcher")
+        suspended = self.store.suspended()
+        if built is not None and any(
+            terms.suspended != suspended.get(terms.brand, frozenset()) for terms in built.brands
+        ):
+            self.__dict__["matcher"] = self._build_matcher(suspended)
+
     def judge(self, progress: Progress = _quiet, most: int | None = None) -> int:
         """Mentions without a judgement → scores of the configured model, newest first."""
         done = 0
@@ -426,6 +463,7 @@ class Pipeline:
         """Every stage in order. Judging comes after the cheap ones, so that posts show at once."""
         return {
             "place": self.place,
+            "audit": self.audit,
             "flag": self.flag,
             "judge": self.judge,
             "group": self.group,

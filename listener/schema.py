@@ -183,3 +183,26 @@ def m004_spending(db: Database) -> None:
         ) WITHOUT ROWID
         """,
     )
+
+
+@migrations()
+def m006_spellings_and_floods(db: Database) -> None:
+    """What people bring back stays; groups of copies that machines made.
+
+    ``mentions.wrong`` is 0 for a mention that counts, 1 for one that a person marked as not the brand,
+    2 for one found by a spelling that is suspended.
+    """
+    _run(
+        db,
+        """
+        CREATE TABLE kept_spellings (
+            brand TEXT NOT NULL, variant TEXT NOT NULL, PRIMARY KEY (brand, variant)
+        ) WITHOUT ROWID;
+        CREATE INDEX mentions_marked ON mentions (brand, variant) WHERE wrong = 1;
+        CREATE INDEX posts_copies ON posts (group_key) WHERE group_key <> key;
+        CREATE TABLE floods (
+            group_key TEXT PRIMARY KEY, copies INTEGER NOT NULL, authors INTEGER,
+            per_minute INTEGER NOT NULL, reason TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+    )

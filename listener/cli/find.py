@@ -153,9 +153,13 @@ def variants(
     with open_store(ctx) as store:
         if resume:
             store.unsuspend(*resume)
-            click.echo(f"{resume[1]!r} is looked for again on behalf of {resume[0]}.", err=True)
+            click.echo(
+                f"{resume[1]!r} is looked for again on behalf of {resume[0]}, and is not suspended "
+                "by itself any more.",
+                err=True,
+            )
         rows = [r for r in store.variant_hits() if brand is None or r["brand"] == brand]
-        records = audit(rows, suspended=store.suspended())
+        records = audit(rows, suspended=store.suspended(), kept=store.kept())
     if as_json:
         for record in records:
             echo_json(asdict(record))

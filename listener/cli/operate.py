@@ -179,7 +179,7 @@ def _stages_unless_running(store: Store, pipeline: Pipeline, *, judge: bool) -> 
     from listener.pipeline import Tick
     from listener.store import RunLock
 
-    only = ("place", "flag", "group", "count", "spike")
+    only = ("place", "audit", "flag", "group", "count", "spike")
     try:
         with RunLock(store.path), progress() as bar:
             tasks: dict[str, Any] = {}
@@ -436,7 +436,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 (found["stages"].get(name) or {}).get("rows", 0),
                 (found["stages"].get(name) or {}).get("last_error") or "",
             )
-            for name in ("judge", "place", "group", "count", "flag", "spike", "alert")
+            for name in ("place", "audit", "flag", "judge", "group", "count", "spike", "alert")
         ],
     )
     print_table(

@@ -217,7 +217,12 @@ class Collected(Base):
                 (key, *named),
             )
             db.execute("DELETE FROM scores WHERE key = ?", (key,))
-            db.execute("UPDATE mentions SET judged_at = NULL WHERE key = ?", (key,))
+            # Found in the new text by a spelling in use, it counts, whatever found it in the old one.
+            db.execute(
+                "UPDATE mentions SET judged_at = NULL, wrong = CASE wrong WHEN 2 THEN 0 ELSE wrong "
+                "END WHERE key = ?",
+                (key,),
+            )
         rows = []
         for key in (*new, *edited):
             post = page.posts[latest[key]]

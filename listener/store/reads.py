@@ -56,7 +56,8 @@ _MENTION = """
     SELECT m.key, m.brand, m.platform, m.created_at, m.seen_at, m.keyword, m.variant, m.kind,
         m.span_start, m.span_end, m.match_score, m.country, m.region, m.basis, m.place_confidence,
         m.language, m.label, m.negative, m.neutral, m.positive, m.confidence, m.override, m.intent,
-        m.model, m.copy, m.wrong, m.demo, p.text, p.author_handle, p.author_name, p.followers,
+        m.model, m.copy, m.wrong = 1 AS wrong, m.wrong = 2 AS off, m.demo, p.text, p.author_handle,
+        p.author_name, p.followers,
         p.url, p.thread, p.likes, p.replies, p.reposts, p.views, p.links, p.deleted_at,
         p.group_key, p.reply_to,
         c.thread_state, c.state AS case_state, c.due_at, c.answered_at, c.answered_key, c.owner
@@ -156,7 +157,7 @@ class Reads(Base):
         clause, values = where.where("created_at", "m.", null=True)
         return self.rows(
             "SELECT c.platform, c.thread_state, c.opening, COUNT(*) AS cases FROM cases c "
-            f"JOIN mentions m ON m.key = c.key AND m.brand = c.brand WHERE {clause} "
+            f"JOIN mentions m ON m.key = c.key AND m.brand = c.brand WHERE {clause} AND m.wrong = 0 "
             "GROUP BY 1, 2, 3",
             values,
         )
@@ -167,7 +168,7 @@ class Reads(Base):
         return self.rows(
             "SELECT c.key, c.brand, c.platform, c.opening, c.published_at, c.collected_at, "
             "c.answered_at, c.due_at FROM cases c JOIN mentions m ON m.key = c.key "
-            f"AND m.brand = c.brand WHERE {clause} AND c.answered_at IS NOT NULL",
+            f"AND m.brand = c.brand WHERE {clause} AND c.answered_at IS NOT NULL AND m.wrong = 0",
             values,
         )
 
@@ -188,7 +189,7 @@ class Reads(Base):
         clause, values = where.where("created_at", "m.", null=True)
         return self.rows(
             "SELECT COALESCE(m.basis, 'not placed yet') AS basis, COUNT(*) AS mentions "
-            f"FROM mentions m WHERE {clause} GROUP BY 1 ORDER BY 2 DESC",
+            f"FROM mentions m WHERE {clause} AND m.wrong = 0 GROUP BY 1 ORDER BY 2 DESC",
             values,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -228,45 +229,87 @@ class Stages(Base):
                 "UPDATE mentions SET wrong = ? WHERE key = ? AND brand = ?",
                 (int(wrong), key, brand),
             )
-            db.execute(
-                "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions "
-                "WHERE key = ? AND brand = ?",
-                (key, brand),
-            )
+            _look_again(db, "key = ? AND brand = ?", (key, brand))
             db.execute(
                 "INSERT INTO case_events (key, brand, at, by, what) VALUES (?, ?, ?, ?, ?)",
                 (key, brand, now, by, "not the brand" if wrong else "the brand after all"),
             )
+            db.execute(  # what the audit looks at to see whether there is anything new
+                "INSERT INTO meta (name, value) VALUES ('marks', '1') ON CONFLICT (name) "
+                "DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+            )
 
     # variants -------------------------------------------------------------------------------------
 
-    def variant_hits(self) -> list[Row]:
-        """``brand, variant, kind, hits, wrong, judged_by_hand`` of each spelling that matched."""
+    def variant_hits(self, *, marked: bool = False) -> list[Row]:
+        """``brand, variant, kind, hits, wrong, reviewed`` of each spelling that matched.
+
+        ``marked``: only spellings of which a person marked a match as wrong; costs their matches, not
+        all.
+        """
+        only = (
+            "WHERE (brand, variant) IN (SELECT brand, variant FROM mentions WHERE wrong = 1) "
+            if marked
+            else ""
+        )
         return self.rows(
-            "SELECT brand, variant, kind, COUNT(*) AS hits, SUM(wrong) AS wrong, "
+            "SELECT brand, variant, kind, COUNT(*) AS hits, SUM(wrong = 1) AS wrong, "
             "SUM(CASE WHEN wrong = 1 OR EXISTS (SELECT 1 FROM corrections c WHERE c.key = "
             "mentions.key AND c.brand = mentions.brand) THEN 1 ELSE 0 END) AS reviewed "
-            "FROM mentions GROUP BY brand, variant, kind ORDER BY hits DESC"
+            f"FROM mentions {only}GROUP BY brand, variant, kind ORDER BY hits DESC"
         )
 
     def suspended(self) -> dict[str, frozenset[str]]:
         """The spellings that are switched off, by brand."""
+        return self._spellings("suspended")
+
+    def kept(self) -> dict[str, frozenset[str]]:
+        """The spellings that a person brought back, by brand: none is suspended again by itself."""
+        return self._spellings("kept_spellings")
+
+    def _spellings(self, table: str) -> dict[str, frozenset[str]]:
         out: dict[str, set[str]] = {}
-        for row in self.rows("SELECT brand, variant FROM suspended"):
+        for row in self.rows(f"SELECT brand, variant FROM {table}"):
             out.setdefault(row["brand"], set()).add(row["variant"])
         return {brand: frozenset(found) for brand, found in out.items()}
 
     def suspend(self, brand: str, variant: str, reason: str, now: int) -> None:
+        """Switch a spelling off: what it found is kept and counts no longer.
+
+        Posts of which a person said that they mean the brand go on counting.
+        """
         with self.write() as db:
             db.execute(
                 "INSERT INTO suspended (brand, variant, reason, at) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (brand, variant) DO UPDATE SET reason = excluded.reason",
                 (brand, variant, reason, now),
             )
+            db.execute(
+                "DELETE FROM kept_spellings WHERE brand = ? AND variant = ?", (brand, variant)
+            )
+            db.execute(
+                "UPDATE mentions SET wrong = 2 WHERE brand = ? AND variant = ? AND wrong = 0 "
+                "AND kind NOT IN ('name', 'handle', 'hashtag', 'link') AND NOT EXISTS (SELECT 1 "
+                "FROM corrections c WHERE c.key = mentions.key AND c.brand = mentions.brand) "
+                "AND NOT EXISTS (SELECT 1 FROM case_events e WHERE e.key = mentions.key "
+                "AND e.brand = mentions.brand AND e.what = 'the brand after all')",
+                (brand, variant),
+            )
+            _look_again(db, "brand = ? AND variant = ?", (brand, variant))
 
     def unsuspend(self, brand: str, variant: str) -> None:
+        """A person brings a spelling back: what it found counts again, and it stays."""
         with self.write() as db:
             db.execute("DELETE FROM suspended WHERE brand = ? AND variant = ?", (brand, variant))
+            db.execute(
+                "INSERT OR IGNORE INTO kept_spellings (brand, variant) VALUES (?, ?)",
+                (brand, variant),
+            )
+            db.execute(
+                "UPDATE mentions SET wrong = 0 WHERE brand = ? AND variant = ? AND wrong = 2",
+                (brand, variant),
+            )
+            _look_again(db, "brand = ? AND variant = ?", (brand, variant))
 
     # stages ---------------------------------------------------------------------------------------
 
@@ -288,3 +331,15 @@ class Stages(Base):
                 "last_error = excluded.last_error",
                 (stage, now, reason),
             )
+
+
+def _look_again(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> None:
+    """Count the hours of these mentions anew, and flag their threads anew."""
+    db.execute(
+        f"INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE {where}", values
+    )
+    db.execute(
+        "UPDATE threads SET touched = 1 WHERE thread IN (SELECT p.thread FROM posts p "
+        f"WHERE p.key IN (SELECT key FROM mentions WHERE {where}))",
+        values,
+    )
