@@ -24,6 +24,7 @@ from listener.errors import (
     GroundswellError,
     LimitError,
     PlatformError,
+    UnreachableError,
 )
 from listener.mention import Place, Post, Query, Spike, epoch
 from listener.regions import locate
@@ -225,8 +226,8 @@ class Pipeline:
                         self.store.mark_threads_read(unread, epoch(self.clock()))
             except CollectorError as error:
                 self._held_back(source, query, error)
-                if not isinstance(error, PlatformError):
-                    return saved  # a limit, a budget or a refused login holds for the others too
+                if not isinstance(error, PlatformError) or isinstance(error, UnreachableError):
+                    return saved  # a limit, a refused login, no network: so for the others too
         if collector.reads_threads:
             saved += self.read_threads(source, collector)
         return saved
@@ -364,8 +365,11 @@ class Pipeline:
         return found.phrase_rules() if found is not None and found.phrases else ()
 
     def group(self, progress: Progress = _quiet) -> int:
-        """Posts without a near-duplicate group → the first post that they copy, or themselves."""
-        from listener.duplicates import Grouper
+        """Posts without a near-duplicate group → the first post that they copy, or themselves.
+
+        Groups that grew by this are looked at again: are they machines' work?
+        """
+        from listener.duplicates import Grouper, flood
 
         done = 0
         rows = self.store.ungrouped(5000)
@@ -379,7 +383,7 @@ class Pipeline:
             for row in rows:
                 original = f"{row['platform']}:{row['repost_of']}" if row["repost_of"] else None
                 groups.append((row["key"], original or grouper.add(row["key"], row["text"])))
-            self.store.save_groups(groups)
+            self.store.save_groups(groups, flood)
             done += len(rows)
             progress("group", done)
             rows = self.store.ungrouped(5000)

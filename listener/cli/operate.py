@@ -415,6 +415,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     now = int(time.time())
     with open_store(ctx) as store:
         found = store.status(now)
+        found["volume"] = store.volume(Filter())
         found["response"] = response_summary(store, Filter())
     if as_json:
         echo_json(found)
@@ -455,6 +456,12 @@ def status(ctx: click.Context, as_json: bool) -> None:
             )
             for s in found["sources"]
         ],
+    )
+    v = found["volume"]
+    click.echo(
+        f"volume: {v['posts']:,} mentions counted, {v['unique']:,} unique by {v['authors']:,} known "
+        f"authors and {v['copies']:,} copies; {v['flood_posts']:,} posts in {v['floods']:,} floods "
+        "look like machines' work"
     )
     _print_response(found["response"])
     running = found["running_pid"]

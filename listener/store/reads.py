@@ -184,6 +184,42 @@ class Reads(Base):
             )
         )
 
+    def volume(self, where: Filter) -> Row:
+        """How loud it is, counted each way.
+
+        ``posts`` are all counted mentions, ``copies`` the amplified ones among them (reposts and
+        near-duplicates), ``unique`` the others; ``authors`` are different people as far as they are
+        known; ``flood_posts`` in ``floods`` groups are copies that look like machines' work.
+        """
+        counted = self.counts_by([], where)[0]
+        posts, copies = int(counted["posts"] or 0), int(counted["copies"] or 0)
+        floods = self.floods(where, limit=None)
+        return {
+            "posts": posts, "unique": posts - copies, "copies": copies,
+            "authors": self.authors(where), "floods": len(floods),
+            "flood_posts": sum(row["posts"] for row in floods),
+        }  # fmt: skip
+
+    def floods(self, where: Filter, *, limit: int | None = 50) -> list[Row]:
+        """Groups of copies that look like machines' work, the largest first.
+
+        ``group_key`` (the post copied), ``text``, ``reason``; ``copies``, ``authors`` (None: not
+        known) and ``per_minute`` (in the busiest minute) of the whole group; of the mentions shown,
+        ``posts``, ``first_at`` and ``last_at``. Cost: the posts of the floods.
+        """
+        clause, values = where.where("created_at", "m.", null=True)
+        return self.rows(
+            "SELECT f.group_key, o.text, f.reason, f.copies, f.authors, f.per_minute, "
+            "COUNT(DISTINCT m.key) AS posts, MIN(m.created_at) AS first_at, "
+            "MAX(m.created_at) AS last_at FROM floods f JOIN posts o ON o.key = f.group_key "
+            "JOIN (SELECT group_key, group_key AS key FROM floods UNION ALL "
+            "SELECT p.group_key, p.key FROM floods g JOIN posts p ON p.group_key = g.group_key "
+            "AND p.group_key <> p.key AND p.repost_of IS NULL) i ON i.group_key = f.group_key "
+            f"JOIN mentions m ON m.key = i.key WHERE {clause} AND m.wrong = 0 "
+            "GROUP BY f.group_key ORDER BY posts DESC, f.group_key LIMIT ?",
+            [*values, -1 if limit is None else limit],
+        )
+
     def basis_counts(self, where: Filter) -> list[Row]:
         """``basis, mentions``: how places are known, the unknown share included."""
         clause, values = where.where("created_at", "m.", null=True)

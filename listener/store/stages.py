@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from listener.mention import Place
 from listener.store.base import Base, Row, marks
+
+if TYPE_CHECKING:
+    from listener.duplicates import Flood
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,10 @@ class Score:
     language: str | None = None
     intent: str | None = None
     rule: str | None = None
+
+
+JudgeFlood = Callable[[Sequence[tuple[int, str | None]]], "Flood"]
+FEWEST_COPIES = 9  # beside the original: below, no group is looked at
 
 
 class Stages(Base):
@@ -171,8 +179,15 @@ class Stages(Base):
             (limit,),
         )
 
-    def save_groups(self, groups: Sequence[tuple[str, str]]) -> None:
-        """Keep (post key, group key); a post whose group is another post's is a copy."""
+    def save_groups(
+        self, groups: Sequence[tuple[str, str]], judge_flood: JudgeFlood | None = None
+    ) -> None:
+        """Keep (post key, group key); a post whose group is another post's is a copy.
+
+        ``judge_flood`` says of the groups that grew, from (epoch seconds, author) of each post in them,
+        whether machines made them. Reposts by a platform's own button are left out there: pressing
+        it is what people do.
+        """
         with self.write() as db:
             db.executemany(
                 "UPDATE posts SET group_key = ? WHERE key = ?", [g[::-1] for g in groups]
@@ -183,6 +198,9 @@ class Stages(Base):
                 "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?",
                 copies,
             )
+            if judge_flood is not None:
+                for group in sorted({group for key, group in groups if key != group}):
+                    _mark_flood(db, group, judge_flood)
 
     def recent_texts(self, since: int) -> Iterator[tuple[str, str]]:
         """(group key, text) of grouped posts since a moment, to refill the grouper's window."""
@@ -342,4 +360,32 @@ def _look_again(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> 
         "UPDATE threads SET touched = 1 WHERE thread IN (SELECT p.thread FROM posts p "
         f"WHERE p.key IN (SELECT key FROM mentions WHERE {where}))",
         values,
+    )
+
+
+def _mark_flood(db: sqlite3.Connection, group: str, judge_flood: JudgeFlood) -> None:
+    who = "COALESCE(author_id, author_handle)"
+    copied = "group_key = ? AND group_key <> key AND repost_of IS NULL"
+    if db.execute(f"SELECT COUNT(*) FROM posts WHERE {copied}", (group,)).fetchone()[0] < (
+        FEWEST_COPIES
+    ):
+        return
+    found = judge_flood(
+        [
+            (row[0], row[1])
+            for row in db.execute(
+                f"SELECT created_at, {who} FROM posts WHERE key = ? "
+                f"UNION ALL SELECT created_at, {who} FROM posts WHERE {copied}",
+                (group, group),
+            )
+        ]
+    )
+    if not found.flood:
+        db.execute("DELETE FROM floods WHERE group_key = ?", (group,))
+        return
+    db.execute(
+        "INSERT INTO floods (group_key, copies, authors, per_minute, reason) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (group_key) DO UPDATE SET copies = excluded.copies, authors = excluded.authors, "
+        "per_minute = excluded.per_minute, reason = excluded.reason",
+        (group, found.copies, found.authors, int(found.per_minute), found.reason),
     )

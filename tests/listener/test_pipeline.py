@@ -192,6 +192,56 @@ def test_copies_are_counted_beside_unique_posts(pipeline: Pipeline, store: Store
     assert store.counts_by([], Filter()) == [{"posts": 5, "copies": 4}]
 
 
+def test_a_flood_is_marked_and_people_who_repost_are_none(pipeline: Pipeline, store: Store) -> None:
+    spam = "acme giveaway: follow this account and win one of ten thousand phones, only today"
+    bots = [
+        post(n, f"{spam} {n}", handle=f"bot{n % 5}", created_at=NOW - timedelta(seconds=90 - 4 * n))
+        for n in range(14)
+    ]
+    keep(pipeline, *bots[:9])
+    pipeline.tick(only=("group", "count"))
+    assert store.floods(Filter()) == [], "nine are no flood yet"
+    keep(pipeline, *bots[9:])
+    said = post(
+        50, "acme opens at nine again, as it always did before that long winter", handle="ana"
+    )
+    reposts = [
+        post(51 + n, f"RT @ana: {said.text}", handle=f"p{n}", repost_of="50", created_at=NOW)
+        for n in range(20)
+    ]
+    keep(pipeline, said, *reposts)
+    pipeline.tick(only=("group", "count"))
+    (flood,) = store.floods(Filter())
+    assert (flood["group_key"], flood["posts"], flood["copies"], flood["authors"]) == (
+        "x:0", 14, 14, 5,
+    )  # fmt: skip
+    assert flood["reason"] == "14 copies within one minute"
+    assert flood["text"].startswith("acme giveaway")
+    assert store.volume(Filter()) == {
+        "posts": 35, "unique": 2, "copies": 33, "authors": 26, "floods": 1, "flood_posts": 14,
+    }  # fmt: skip
+    assert store.floods(Filter(brands=("Globex",))) == []
+    assert [r["posts"] for r in store.floods(Filter(until=epoch(NOW) - 70))] == [5]
+
+
+def test_what_looked_like_a_flood_is_none_when_many_join(pipeline: Pipeline, store: Store) -> None:
+    chain = "acme please bring back the old app, sign here and pass this on to all of your friends"
+
+    def said(first: int, last: int, authors: int) -> list[Post]:
+        when = NOW - timedelta(hours=100)
+        return [
+            post(n, chain, handle=f"u{n % authors}", created_at=when + timedelta(minutes=5 * n))
+            for n in range(first, last)
+        ]
+
+    keep(pipeline, *said(0, 12, 3))
+    pipeline.tick(only=("group",))
+    assert [f["reason"] for f in store.floods(Filter())] == ["12 copies by 3 authors"]
+    keep(pipeline, *said(12, 200, 150))
+    pipeline.tick(only=("group",))
+    assert store.floods(Filter()) == []
+
+
 def test_a_failing_stage_is_noted_and_the_others_go_on(pipeline: Pipeline, store: Store) -> None:
     def broken() -> Any:
         raise RuntimeError("no model here")
