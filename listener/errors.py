@@ -10,6 +10,7 @@ GroundswellError
     ├── LimitError      429 or a quota: carries when it resets
     ├── BudgetError     our own budget is used up: carries when it renews
     └── PlatformError   5xx, time-outs, answers that cannot be read
+        └── UnreachableError   the host cannot be reached: the same for every query of a source
 
 A message names what was found, what is allowed and the next step; the command line prints it as one
 paragraph and exits with ``exit_code``.
@@ -82,3 +83,7 @@ class BudgetError(LimitError):
 
 class PlatformError(CollectorError):
     """A server error, a time-out, or an answer that cannot be read."""
+
+
+class UnreachableError(PlatformError):
+    """The host cannot be reached at all; asking it for the next query would only wait again."""

@@ -45,6 +45,10 @@ def _quoted(name: str) -> str:
     return str(yaml.safe_dump(name, allow_unicode=True, width=10_000)).split("\n...")[0].strip()
 
 
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _with_handles(text: str, handles: tuple[str, ...]) -> str:
     found: dict[str, list[str]] = {}
     for item in handles:
@@ -129,7 +133,9 @@ def _print_check(
     rows: list[dict[str, Any]],
     channels: list[dict[str, Any]],
 ) -> None:
-    click.echo(f"{path} can be followed: {len(brands)} brands, {len(rows)} sources.")
+    click.echo(
+        f"{path} can be followed: {_some(len(brands), 'brand')}, {_some(len(rows), 'source')}."
+    )
     print_table(
         "",
         ("source", "platform", "ready", "what it says", "queries", "requests a day", "$ a day"),

@@ -29,7 +29,13 @@ from requests.structures import CaseInsensitiveDict
 from listener.collectors import Context, Options, Reject
 from listener.collectors.reading import kept
 from listener.config import Span
-from listener.errors import AuthError, CollectorError, LimitError, PlatformError
+from listener.errors import (
+    AuthError,
+    CollectorError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
 
 CONNECT_TIMEOUT = 10.0  # seconds
 MAX_REDIRECTS = 5
@@ -253,7 +259,7 @@ class Guard:
             return PlatformError(
                 f"{self.platform}: {host} did not answer in time; tried again later"
             )
-        return PlatformError(
+        return UnreachableError(
             f"{self.platform}: cannot reach {host}; the network or the host is down, "
             f"and what was missed is collected when it is back ({type(error).__name__})"
         )
