@@ -78,6 +78,11 @@ def wording(
     else:
         theme = "outage" if kind == "crisis" else None
         sentence = rng.choice(texts.get(kind) or texts["neutral"])
+    details = texts.get("crisis_details")
+    if kind == "crisis" and details and rng.random() < 0.92:
+        # In an outage everybody has the same to say, and each has a story of their own beside it.
+        told = [sentence, *rng.sample(details, k=rng.choice((1, 2, 2)))]
+        sentence = " ".join(s if s[-1] in "?!" else f"{s}." for s in told[:-1]) + f" {told[-1]}"
     label = LABELS.get(kind, "neutral")
     tone = {"crisis": "negative", "relief": "positive"}.get(kind, kind)
     if tone in texts["tails"] and platform != "news":

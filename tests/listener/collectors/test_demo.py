@@ -15,6 +15,7 @@ from listener.collectors.demo import Demo, DemoOptions, demo_config, truth
 from listener.collectors.demo_texts import data
 from listener.collectors.demo_world import DAYS, Crisis, Event, World, poisson
 from listener.config import parse_config
+from listener.duplicates import Grouper
 from listener.mention import Post, Query
 
 START = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
@@ -232,6 +233,18 @@ def test_every_sentence_can_be_filled_and_reads_whole(history: list[Post]) -> No
         assert all("{b}" in s for s in sentences), language
         assert len(found["positive"]) >= (12 if language in MAIN else 6)
         assert len(found["neutral"]) >= (12 if language in MAIN else 6)
+
+
+def test_an_outage_is_told_by_people_and_not_by_copies(
+    told: tuple[dict[str, Event], tuple[Crisis, ...]],
+) -> None:
+    grouper, copies, originals = Grouper(), 0, 0
+    for event in sorted(told[0].values(), key=lambda e: (e.created, e.id)):
+        if event.crisis and event.repost_of is None and event.kind != "reply":
+            copied = grouper.add(event.key, event.text) != event.key
+            copies, originals = copies + copied, originals + (not copied)
+    assert originals > 3 * copies
+    assert copies > 10, "and some do copy"
 
 
 def test_scripts_belong_to_their_language(
