@@ -82,7 +82,9 @@ def _axis(colours: Palette, **more: Any) -> alt.Axis:
 def _time_axis(colours: Palette, days: int) -> alt.X:
     """The time along the bottom, in hours, weekdays or dates as the span asks for."""
     form = {1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
-    more = {"labelOverlap": True, "labelFlush": True, "tickCount": 7}
+    # A tick a day where days are named, or each would be named twice.
+    ticks: object = {"interval": "day", "step": 1} if days == 15 else 7
+    more = {"labelOverlap": True, "labelFlush": True, "tickCount": ticks}
     return alt.X(
         "at:T",
         scale=alt.Scale(type="utc"),

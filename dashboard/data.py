@@ -10,33 +10,42 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from listener.alerts import precision_by_week
 from listener.audit import VariantAudit, audit
 from listener.config import Config, Response, load_config
 from listener.errors import ConfigError, StoreBusy, StoreError
 from listener.inbox import response_summary
+from listener.reasons import reasons
+from listener.reasons import where as spike_where
 from listener.store import Filter as Filter
 from listener.store import Store, lock_holder
+from sentiment.explain import Explanation
 
 Row = dict[str, Any]
+ALERTS = 10_000  # alerts looked at for a page
 KEEP = 64  # results kept of each read; older ones belong to revisions that nobody looks at
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of keywords.yaml a page needs; ``problem`` says why it could not be read."""
+    """What of keywords.yaml a page needs; ``problem`` says why it could not be read.
+
+    ``words`` are a brand's own names and handles.
+    """
 
     brands: tuple[str, ...]
     competitors: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
     response: Response
     problem: str | None = None
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def store_path() -> Path:
@@ -112,6 +121,7 @@ def _settings(path: str, changed: int) -> Settings:
         competitors=tuple(b.name for b in config.all_brands() if b.competitor),
         groups=dict(config.regions),
         response=config.response,
+        words={b.name: (b.name, *b.names, *b.all_handles()) for b in config.all_brands()},
     )
 
 
@@ -192,14 +202,53 @@ def spike(stamp: str, spike_id: int) -> Row | None:
     return next((s for s in _store().spikes() if s["id"] == spike_id), None)
 
 
+def spike_filter(row: Row) -> Filter:
+    """The mentions that a spike counts: the feeling, the place and the time it is of."""
+    return spike_where(row)
+
+
 @_cached
-def spike_posts(stamp: str, spike_id: int, brand: str) -> list[Row]:
-    """The evidence of a spike, newest first."""
-    keys = _store().spike_keys(spike_id)
+def alerts(stamp: str, since: int) -> list[Row]:
+    """Alerts since a moment, newest first, told ones and those that wait."""
+    return _store().alerts(since, ALERTS)
+
+
+@_cached
+def precision(stamp: str, since: int) -> list[Row]:
+    """How many alerts of each week people found useful."""
+    return precision_by_week(_store().alerts(since, ALERTS))
+
+
+@_cached
+def posts_of(stamp: str, keys: tuple[str, ...], brand: str) -> list[Row]:
+    """The mentions of a brand in these posts, newest first."""
+    return _mentions_of(keys, brand)
+
+
+def _mentions_of(keys: Sequence[str], brand: str) -> list[Row]:
     found: list[Row] = []
     for at in range(0, len(keys), 500):
         found += _store().mentions_of(keys[at : at + 500], brand)
-    return sorted(found, key=lambda row: -row["created_at"])
+    return sorted(found, key=lambda row: (-row["created_at"], row["key"]))
+
+
+def why(stamp: str, row: Row, counted: Sequence[Row]) -> Explanation:
+    """What drove a spike. ``counted`` are the counts it stands on and those it is compared with.
+
+    It is found anew when one of these counts or the spike itself has changed, whatever else was
+    written, and after ten minutes (a deleted post leaves its count).
+    """
+    known = tuple(row[name] for name in ("id", "start", "end", "observed"))
+    content = hash(tuple(tuple(cell.values()) for cell in counted))
+    words = settings().words.get(row["brand"], (row["brand"],))
+    return _why(_file(stamp), known, content, words, row)
+
+
+@st.cache_data(show_spinner=False, max_entries=KEEP, ttl=600)
+def _why(
+    file: str, known: tuple[Any, ...], content: int, words: tuple[str, ...], _row: Row
+) -> Explanation:
+    return reasons(_store(), _row, words)
 
 
 @_cached
@@ -293,6 +342,16 @@ def suspend(brand: str, variant: str, off: bool) -> str | None:
             store.suspend(brand, variant, f"by {person()}", now())
         else:
             store.unsuspend(brand, variant)
+
+    return _write(change)
+
+
+def judge_alerts(ids: Sequence[int], verdict: str | None) -> str | None:
+    """Keep a person's word on alerts of one event: useful, noise, or None to take it back."""
+
+    def change(store: Store) -> None:
+        for alert_id in ids:
+            store.judge_alert(alert_id, verdict)
 
     return _write(change)
 

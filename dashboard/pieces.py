@@ -219,7 +219,9 @@ def tone_of(row: Row) -> str:
     return {"negative": "▼", "negative share": "▼", "positive": "▲"}.get(row["kind"], "■")
 
 
-def spike(row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int) -> str:
+def spike(
+    row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int, *, link: bool = True
+) -> str:
     """What left its usual range, where, since when and by how much, with the way to its posts."""
     over = row["end"] is not None
     sign = tone_of(row)
@@ -238,14 +240,14 @@ def spike(row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int) -> str:
     )
     kind = "over" if over else "open"
     tone = "negative" if sign == "▼" else "positive" if sign == "▲" else "plain"
-    behind = f"{row['posts']} posts behind it" if row["posts"] != 1 else "1 post behind it"
+    way = f" · {inside('spikes', 'why, and its posts', spike=row['id'])}" if link else ""
     return (
         f'<div class="gs-spike gs-{kind} gs-tone-{tone}"><div class="gs-what">'
         f'<span class="gs-sign">{sign}</span> <b>{safe(row["brand"])}</b>: {safe(word)}, '
         f"{safe(region_name(row['region'], names))}</div>"
         f'<div class="gs-figure">{safe(figure)}{also}</div>'
-        f'<div class="gs-when">{safe(when)}{"" if over else " · still open"} · '
-        f"{inside('spikes', safe(behind), spike=row['id'])}</div></div>"
+        f'<div class="gs-when">{safe(when)}{"" if over else " · still open"}{way}'
+        f"</div></div>"
     )
 
 
@@ -385,10 +387,14 @@ def plain_table(
 def spike_words(row: Row) -> str:
     """How sure a spike is, in words that do not claim more than the test does."""
     chance = row["p_value"]
-    said = "less than 1 in a million" if chance < 1e-6 else f"about {chance:.1g}"
-    return nothing(
-        f"The chance of a count like this with nothing changed is {said}. "
-        "The comparison is with the same hours of the days and weeks before."
+    if chance < 1e-6:
+        said = "less than 1 in a million"
+    else:
+        digits = 10 ** max(0, len(str(round(1 / chance))) - 1)
+        said = f"about 1 in {figures.count(round(1 / chance / digits) * digits)}"
+    return (
+        f"The chance of a count like this with nothing changed is {said}, compared with the same "
+        "hours of the days and weeks before."
     )
 
 

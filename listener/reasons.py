@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,27 +19,45 @@ def reasons(store: Any, spike: Row, brand_words: Sequence[str] = ()) -> Explanat
     """The explanation of a row of ``store.spikes``. Reads the store, writes nothing.
 
     For ``negative`` and ``negative share`` negative posts are compared with negative ones, so that the
-    causes are those of complaints; for volume all posts with all.
+    causes are those of complaints; for volume all posts with all. Of a spike with more than ``MOST``
+    posts the first and the last are read, half of each.
     """
-    label = {"negative share": "negative", "volume": None}.get(spike["kind"], spike["kind"])
-    where = {
-        "brands": (spike["brand"],),
-        "countries": () if spike["region"] == "*" else (spike["region"],),
-        "labels": () if label is None else (label,),
-    }
-    start, end = spike["start"], spike["end"]
-    during = store.mentions(Filter(**where, since=start, until=end), limit=MOST)
-    before = store.mentions(Filter(**where, since=start - BASELINE, until=start), limit=MOST)
+    during = where(spike)
+    posts = store.mentions(during, limit=MOST)
+    if len(posts) == MOST:
+        first = store.mentions(during, limit=MOST // 2, oldest_first=True)
+        known = {row["key"] for row in first}
+        posts = first + [row for row in posts[: MOST // 2] if row["key"] not in known]
+    earlier = where(spike, since=spike["start"] - BASELINE, until=spike["start"])
+    before = store.mentions(earlier, limit=MOST)
+    hours = {row["hour"]: row["posts"] for row in store.counts_by(("hour",), during)}
     return explain(
-        [_item(row) for row in during],
-        [_item(row) for row in before],
-        calm_at=end,
+        _items(posts),
+        _items(before),
+        calm_at=spike["end"],
         brand_words=brand_words,
+        hours=hours,
     )
 
 
+def where(spike: Row, since: int | None = None, until: int | None = None) -> Filter:
+    """The mentions that a spike counts, from its start to its end unless other times are given."""
+    label = {"negative share": "negative", "volume": None}.get(spike["kind"], spike["kind"])
+    return Filter(
+        brands=(spike["brand"],),
+        countries=() if spike["region"] == "*" else (spike["region"],),
+        labels=() if label is None else (label,),
+        since=spike["start"] if since is None else since,
+        until=spike["end"] if until is None else until,
+    )
+
+
+def _items(rows: Sequence[Row]) -> list[Item]:
+    """Posts as the explanation takes them; what its author took back explains nothing."""
+    return [_item(row) for row in rows if not row["deleted_at"]]
+
+
 def _item(row: Row) -> Item:
-    links = row.get("links")
     return Item(
         key=row["key"],
         text=row["text"] or "",
@@ -49,15 +68,13 @@ def _item(row: Row) -> Item:
         followers=row["followers"],
         label=row["label"],
         group=row["group_key"],
-        links=_links(links),
-        theme=row["intent"],
+        links=_links(row.get("links")),
+        intent=row["intent"],
     )
 
 
 def _links(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        import json
-
         try:
             value = json.loads(value)
         except ValueError:

@@ -15,18 +15,29 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
 PRIOR = 200.0  # words of background that each side is believed to have said
 STRONG = 2.6  # z-score from which a change is told: about one in two hundred by chance
-KEYS = 5  # posts cited for each cause
+KEYS = 5  # posts that a sentence cites
 LEAST = 3  # posts a cause must show
+RISE = (
+    0.1  # a term in so many more of the posts is told where few earlier posts leave odds unsure …
+)
+SURE = 3.5  # … by its share, from this z-score on: thousands of terms are looked at
 HOUR = 3600
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Chinese and Japanese leave no spaces. Runs of ideographs are read as overlapping pairs (as search
+# engines do), katakana as words; hiragana is mostly grammar, and is left out.
+_UNSPACED = re.compile(
+    r"[\u3400-\u9fff\uf900-\ufaff々]+|[\u30a1-\u30fa\u30fc-\u30fe]+|[\u3041-\u309f]+"
+)
+_HIRAGANA = re.compile(r"[\u3041-\u309f]")
+_KATAKANA = re.compile(r"[\u30a1-\u30fe]")
 _SKIP = re.compile(r"https?://\S+|www\.\S+|@\w+")
 # Words that tell of no cause in languages that leave them between words; others rank low anyway,
 # because they are as frequent in the baseline.
@@ -57,14 +68,15 @@ class Item:
     group: str | None = None
     links: tuple[str, ...] = ()
     theme: str | None = None
+    intent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Something that changed. ``kind`` is term, theme, region, platform, author, link or copies.
+    """Something that changed: a term, theme, intent, region, platform, author, link, or copies.
 
     ``now`` and ``before`` are shares of posts in 0..1; ``score`` orders the drivers of one kind (a
-    z-score, or followers reached for authors); ``keys`` are posts that show it.
+    z-score, or followers reached for authors); ``keys`` are the posts that show it, oldest first.
     """
 
     kind: str
@@ -86,13 +98,23 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a spike was: drivers by kind and rank, copies, first post, turning point, sentences."""
+    """Why a spike was: drivers by kind and rank, copies, first post, turning point, sentences.
+
+    ``placed`` posts have a known region, most of them ``main_region``; ``before`` posts were
+    compared with. ``peak_at`` is the start of the busiest hour.
+    """
 
     drivers: tuple[Driver, ...]
     posts: int
     unique: int
+    placed: int
+    main_region: str | None
+    main_share: float | None
+    before: int
     amplified_share: float | None
     first: str | None
+    first_at: int | None
+    peak_at: int | None
     turning_at: int | None
     turning_keys: tuple[str, ...]
     calm_at: int | None
@@ -110,11 +132,13 @@ def explain(
     calm_at: int | None = None,
     brand_words: Iterable[str] = (),
     most: int = 5,
+    hours: Mapping[int, int] | None = None,
 ) -> Explanation:
     """Explain the posts of a spike by what changed against the baseline's.
 
     ``calm_at``: when the counts went back to usual (the spike's end), None while it lasts.
     ``brand_words``: the brand's own names, which every post has and none is told by.
+    ``hours``: posts by the start of their hour, where ``spike`` holds only some of them.
     """
     ordered = sorted(spike, key=lambda item: (item.created_at, item.key))
     originals = _first_of_groups(ordered)
@@ -122,19 +146,29 @@ def explain(
     drivers: list[Driver] = []
     names = {word for name in brand_words for word in _words(name)}
     drivers += _terms(originals, before, names)[:most]
-    for kind, field in (("theme", _theme), ("region", _region), ("platform", _platform)):
+    for kind, field in (
+        ("theme", _theme), ("intent", _intent), ("region", _region), ("platform", _platform),
+    ):  # fmt: skip
         drivers += _shares(kind, originals, before, field)[:most]
     drivers += _shares("link", ordered, baseline, lambda item: set(item.links))[:most]
     drivers += _authors(ordered)[:most]
     drivers += _copies(ordered)[:most]
-    turning_at, turning_keys = _turning_point(ordered)
+    peak_at, turning_at, turning_keys = _turning_point(ordered, hours)
+    places = Counter(item.region for item in ordered if item.region is not None)
+    main = min(places, key=lambda name: (-places[name], name), default=None)
     amplified = None if not ordered else 1 - len(originals) / len(ordered)
     found = Explanation(
         drivers=tuple(drivers),
         posts=len(ordered),
         unique=len(originals),
+        placed=places.total(),
+        main_region=main,
+        main_share=None if main is None else places[main] / places.total(),
+        before=len(baseline),
         amplified_share=amplified,
         first=ordered[0].key if ordered else None,
+        first_at=ordered[0].created_at if ordered else None,
+        peak_at=peak_at,
         turning_at=turning_at,
         turning_keys=turning_keys,
         calm_at=calm_at,
@@ -163,6 +197,10 @@ def _theme(item: Item) -> set[str]:
     return {item.theme} if item.theme else set()
 
 
+def _intent(item: Item) -> set[str]:
+    return {item.intent} if item.intent else set()
+
+
 def _region(item: Item) -> set[str]:
     return {item.region} if item.region else set()
 
@@ -172,11 +210,39 @@ def _platform(item: Item) -> set[str]:
 
 
 def _words(text: str) -> list[str]:
-    return [w.replace("’", "'").casefold() for w in _WORD.findall(_SKIP.sub(" ", text))]
+    words: list[str] = []
+    for found in _WORD.findall(_SKIP.sub(" ", text)):
+        word = found.replace("’", "'").casefold()
+        if _UNSPACED.search(word):
+            words += _unspaced(word)
+        else:
+            words.append(word)
+    return words
+
+
+def _unspaced(word: str) -> list[str]:
+    """Terms of a run of letters without spaces; "" keeps what stands apart from being paired."""
+    out: list[str] = []
+    at = 0
+    for run in _UNSPACED.finditer(word):
+        out += [word[at : run.start()], ""]
+        at, part = run.end(), run.group()
+        if _KATAKANA.match(part):
+            out.append(part)
+        elif not _HIRAGANA.match(part):
+            pairs = [part[i : i + 2] for i in range(len(part) - 1)] or [part]
+            for pair in pairs:
+                out += [pair, ""]
+        out.append("")
+    return [*out, word[at:]]
 
 
 def terms_of(text: str) -> set[str]:
-    """Single words and pairs of neighbouring words; a post counts for each term once."""
+    """Single words and pairs of neighbouring words; a post counts for each term once.
+
+    Chinese and Japanese are cut at pairs of ideographs and at katakana words. Scripts without spaces
+    that are not (Thai, Lao, Khmer, Burmese) come out as whole phrases, which seldom repeat.
+    """
     words = _words(text)
     telling = [w if len(w) > 1 and w not in _COMMON and not w.isdigit() else "" for w in words]
     pairs = {f"{a} {b}" for a, b in pairwise(telling) if a and b and a != b}
@@ -195,9 +261,13 @@ def _terms(posts: Sequence[Item], before: Sequence[Item], names: set[str]) -> li
             continue
         past = there[term]
         prior = PRIOR * (count + past) / background
-        a = math.log((count + prior) / (total + PRIOR - count - prior))
-        b = math.log((past + prior) / (total_before + PRIOR - past - prior))
+        # Half a word at least stands against a term, or posts of one word would divide by nothing.
+        a = math.log((count + prior) / max(0.5, total + PRIOR - count - prior))
+        b = math.log((past + prior) / max(0.5, total_before + PRIOR - past - prior))
         score = (a - b) / math.sqrt(1 / (count + prior) + 1 / (past + prior))
+        risen = _rise(count, len(posts), past, len(before))
+        if risen >= SURE and count / len(posts) - past / max(len(before), 1) >= RISE:
+            score = max(score, risen)
         if score >= STRONG:
             keys = [item.key for item, terms in zip(posts, here, strict=True) if term in terms]
             found.append(
@@ -208,7 +278,7 @@ def _terms(posts: Sequence[Item], before: Sequence[Item], names: set[str]) -> li
                     now=count / len(posts),
                     before=past / max(len(before), 1),
                     score=score,
-                    keys=tuple(keys[:KEYS]),
+                    keys=tuple(keys),
                 )
             )
     found.sort(key=lambda d: (-d.score, d.name))
@@ -234,7 +304,7 @@ def _shares(
     before: Sequence[Item],
     values: Callable[[Item], set[str]],
 ) -> list[Driver]:
-    """Values whose share of posts rose beyond chance (two proportions, with half a post added)."""
+    """Values whose share of posts rose beyond chance."""
     here = [values(item) for item in posts]
     counted = Counter(v for some in here for v in some)
     n = sum(bool(some) for some in here) if kind != "link" else len(posts)
@@ -245,10 +315,7 @@ def _shares(
     for value, count in counted.items():
         if count < LEAST or not n:
             continue
-        now, then = (count + 0.5) / (n + 1), (counted_before[value] + 0.5) / (m + 1)
-        pooled = (count + counted_before[value] + 0.5) / (n + m + 1)
-        spread = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / (n + 1) + 1 / (m + 1)))
-        score = (now - then) / spread
+        score = _rise(count, n, counted_before[value], m)
         if score >= STRONG:
             keys = [item.key for item, some in zip(posts, here, strict=True) if value in some]
             found.append(
@@ -259,10 +326,18 @@ def _shares(
                     count / n,
                     counted_before[value] / max(m, 1),
                     score,
-                    tuple(keys[:KEYS]),
+                    tuple(keys),
                 )
             )
     return sorted(found, key=lambda d: (-d.score, d.name))
+
+
+def _rise(count: int, n: int, before: int, m: int) -> float:
+    """The z-score of ``count`` of n against ``before`` of m (two proportions, half a post added)."""
+    now, then = (count + 0.5) / (n + 1), (before + 0.5) / (m + 1)
+    pooled = (count + before + 0.5) / (n + m + 1)
+    spread = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / (n + 1) + 1 / (m + 1)))
+    return (now - then) / spread
 
 
 def _authors(posts: Sequence[Item]) -> list[Driver]:
@@ -279,7 +354,7 @@ def _authors(posts: Sequence[Item]) -> list[Driver]:
             now=len(items) / len(posts),
             before=0.0,
             score=float(max(item.followers or 0 for item in items)),
-            keys=tuple(item.key for item in items[:KEYS]),
+            keys=tuple(item.key for item in items),
         )
         for author, items in by_author.items()
     ]
@@ -300,7 +375,7 @@ def _copies(posts: Sequence[Item]) -> list[Driver]:
             now=len(items) / len(posts),
             before=0.0,
             score=float(len(items)),
-            keys=tuple(item.key for item in items[:KEYS]),
+            keys=tuple(item.key for item in items),
         )
         for group, items in groups.items()
         if len(items) >= LEAST
@@ -308,19 +383,22 @@ def _copies(posts: Sequence[Item]) -> list[Driver]:
     return sorted(found, key=lambda d: (-d.score, d.name))
 
 
-def _turning_point(posts: Sequence[Item]) -> tuple[int | None, tuple[str, ...]]:
-    """The hour after the busiest from which posts became fewer for good, and its last posts.
+def _turning_point(
+    posts: Sequence[Item], counted: Mapping[int, int] | None
+) -> tuple[int | None, int | None, tuple[str, ...]]:
+    """The busiest hour; the hour after it, from which posts became fewer for good; its last posts.
 
-    None while the latest hour with posts is the busiest: it may still be growing.
+    The latter are None and empty while the latest hour with posts is the busiest: it may still be
+    growing.
     """
-    hours = Counter(item.created_at // HOUR * HOUR for item in posts)
-    if len(hours) < 2:
-        return None, ()
+    hours = counted or Counter(item.created_at // HOUR * HOUR for item in posts)
+    if not hours:
+        return None, None, ()
     peak = max(hours, key=lambda hour: (hours[hour], -hour))
     if peak == max(hours):
-        return None, ()
+        return peak, None, ()
     inside = [item.key for item in posts if item.created_at // HOUR * HOUR == peak]
-    return peak + HOUR, tuple(inside[-KEYS:])
+    return peak, peak + HOUR, tuple(inside[-KEYS:])
 
 
 def _sentences(found: Explanation, posts: Sequence[Item]) -> Iterable[Sentence]:
@@ -336,6 +414,7 @@ def _sentences(found: Explanation, posts: Sequence[Item]) -> Iterable[Sentence]:
         yield Sentence(f"What changed most in the words: {said}.", keys)
     for kind, text in (
         ("theme", "The theme that grew most is {name}: {now} of posts, {before} before."),
+        ("intent", "More of them read as {name}: {now} of posts, {before} before."),
         ("region", "{name} stands out: {now} of the posts with a known place, {before} before."),
         ("platform", "It is stronger on {name}: {now} of posts, {before} before."),
         ("link", "{posts} posts share the link {name}."),
@@ -345,16 +424,18 @@ def _sentences(found: Explanation, posts: Sequence[Item]) -> Iterable[Sentence]:
                 text.format(
                     name=d.name, posts=d.posts, now=_percent(d.now), before=_percent(d.before)
                 ),
-                d.keys,
+                d.keys[:KEYS],
             )
     for d in found.of("author")[:1]:
-        yield Sentence(f"The author with most followers is {d.name} ({d.score:,.0f}).", d.keys)
+        yield Sentence(
+            f"The author with most followers is {d.name} ({d.score:,.0f}).", d.keys[:KEYS]
+        )
     copies = found.of("copies")
     if copies and found.amplified_share:
         yield Sentence(
             f"{_percent(found.amplified_share)} of the {found.posts} posts are copies; the most"
             f" copied text appears {copies[0].posts} times.",
-            copies[0].keys,
+            copies[0].keys[:KEYS],
         )
     if found.first is not None:
         first = by_key[found.first]

@@ -1,18 +1,20 @@
-"""What left its usual range: each spike with its figures and every post behind it."""
+"""What left its usual range: where, since when, why, is it over? And every post behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import charts, data, figures, frame, pieces
-from dashboard.figures import DAY
+from dashboard import charts, data, figures, frame, pieces, why
+from dashboard.figures import DAY, HOUR
 from dashboard.frame import Scope
 
 PER_PAGE = 25
 AROUND = 3 * DAY
+COMPARED = 14 * DAY  # what the explanation compares with
+NOW_HOURS = 3
+WEEKS = 12  # of alerts, in the table of their precision
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -22,6 +24,7 @@ def show(stamp: str, at: Scope) -> None:
         one(stamp, int(asked), at, names)
         return
     spikes = data.spikes(stamp, at.where.brands, at.where.countries, at.since, at.until + 1)
+    spikes = figures.events(spikes)  # one for each brand, region and stretch of time
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])
     frame.html(pieces.heading(f"{len(opened)} open", "the worst first"))
@@ -32,6 +35,7 @@ def show(stamp: str, at: Scope) -> None:
     if not over:
         frame.html(pieces.nothing("None ended in this time."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in over[:100]))
+    _precision(stamp, at)
     if at.where.platforms or at.where.languages:
         frame.html(
             pieces.notice(
@@ -41,63 +45,154 @@ def show(stamp: str, at: Scope) -> None:
         )
 
 
+def _precision(stamp: str, at: Scope) -> None:
+    """How many of the alerts were worth it, by week; they are judged on the page of their spike."""
+    weeks = data.precision(stamp, at.until - WEEKS * figures.WEEK)
+    frame.html(
+        pieces.heading("Alerts, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday")
+    )
+    if weeks:
+        frame.html(why.precision(weeks))
+    else:
+        frame.html(pieces.nothing("No alert was told in this time."))
+
+
 def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:
-    """A spike, its series around it, and its posts."""
+    """A spike: the four answers, its series, what changed most, and its posts."""
 
     def closed() -> None:
-        st.query_params.pop("spike", None)
+        for key in ("spike", "cause"):
+            st.query_params.pop(key, None)
 
     st.button("All spikes", icon=":material/arrow_back:", on_click=closed)
     spike = data.spike(stamp, spike_id)
     if spike is None:
         frame.html(pieces.nothing("There is no such spike here."))
         return
-    frame.html(pieces.spike(spike, names, at.zone, at.until))
-    frame.html(pieces.spike_words(spike))
-    _series(stamp, spike, at, names)
-    rows = data.spike_posts(stamp, spike_id, spike["brand"])
-    frame.html(pieces.heading(f"{len(rows)} posts behind it", "originals and copies, newest first"))
-    shown = st.session_state.get("spike_shown", PER_PAGE)
-    frame.html(pieces.posts(rows[:shown], names, at.until if at.live else data.now()))
-    if len(rows) > shown:
+    # Whether it is over is a question about now, whatever days the filter shows.
+    now = data.now() if at.newest >= data.now() - frame.OLD else at.newest
+    frame.html(pieces.spike(spike, names, at.zone, now, link=False))
+    rows, series, gaps = _counted(stamp, spike, now)
+    compared = [r for r in rows if spike["start"] - COMPARED <= r["hour"] < (spike["end"] or now)]
+    found = data.why(stamp, spike, compared)
+    frame.html(why.answers(spike, found, _recent(spike, series, now), names, at.zone, now))
+    firsts = tuple(d.keys[0] for d in found.of("copies"))
+    texts = {r["key"]: r["text"] for r in data.posts_of(stamp, firsts, spike["brand"])}
+    cause = why.asked(st.query_params.get("cause"), found.drivers)
+    if cause is not None:
+        rows = data.posts_of(stamp, cause.keys, spike["brand"])
+        title = f"{len(rows)} posts: {pieces.cut(why.title(cause, names, texts), 60)}"
+        _posts(rows, title, pieces.inside("spikes", "all posts", spike=spike_id), names, now)
+    _alerts(stamp, spike, at)
+    _series(spike, series, gaps, at, names, now)
+    _tally(stamp, spike, now)
+    frame.html(pieces.heading("What changed most", "share of posts; the mark is the share before"))
+    frame.html(why.evidence(spike, found, names, texts))
+    if cause is None:
+        where = data.spike_filter(spike)
+        total = figures.tally(data.counts(stamp, ("label",), where)).posts
+        rows = data.mentions(stamp, where, st.session_state.get("shown", PER_PAGE))
+        title = f"{figures.count(total)} posts behind it"
+        _posts(rows, title, "originals and copies, newest first", names, now, total)
+
+
+def _alerts(stamp: str, spike: data.Row, at: Scope) -> None:
+    """The alerts that told of this spike, and whether they were worth it."""
+    rows = [a for a in data.alerts(stamp, spike["found_at"]) if a["spike_id"] == spike["id"]]
+    if not rows:
+        return
+    with frame.card("alerts"):
+        frame.html("".join(why.alert(row, at.zone) for row in rows))
+        trouble = st.session_state.pop("trouble", None)
+        if trouble:
+            frame.html(pieces.notice("fault", pieces.safe(trouble)))
+        key = f"verdict:{spike['id']}"
+        said = {row["verdict"] for row in rows}
+        st.session_state[key] = said.pop() if len(said) == 1 else None
+
+        def judged() -> None:
+            problem = data.judge_alerts([row["id"] for row in rows], st.session_state[key])
+            if problem:
+                st.session_state["trouble"] = problem
+
+        st.segmented_control(
+            "Was this alert worth it?", ("useful", "noise"), key=key, on_change=judged
+        )
+
+
+def _posts(
+    rows: list[data.Row], title: str, aside: str, names: Mapping[str, str], now: int,
+    total: int | None = None,
+) -> None:  # fmt: skip
+    """Posts under a heading, the first of them at once and the others on demand."""
+    frame.html(pieces.heading(title, aside))
+    shown = st.session_state.get("shown", PER_PAGE)
+    frame.html(pieces.posts(rows[:shown], names, now))
+    total = len(rows) if total is None else total
+    if total > shown and len(rows) >= shown:
 
         def more() -> None:
-            st.session_state["spike_shown"] = shown + 2 * PER_PAGE
+            st.session_state["shown"] = shown + 2 * PER_PAGE
 
-        st.button(f"Show more of {len(rows)}", on_click=more)
+        st.button(f"Show more of {total}", on_click=more)
 
 
-def _series(stamp: str, spike: data.Row, at: Scope, names: Mapping[str, str]) -> None:
-    """The hours around the spike, drawn as on the wall."""
+def _counted(
+    stamp: str, spike: data.Row, now: int
+) -> tuple[list[data.Row], figures.Hours, list[tuple[int, int]]]:
+    """The counts around a spike with the weeks before, as rows and as hours, and the gaps."""
     region = spike["region"]
-    since = spike["start"] - AROUND
-    until = min(at.until, (spike["end"] or at.until) + DAY)
+    since = spike["start"] - AROUND - figures.HISTORY_WEEKS * figures.WEEK
+    until = min(now, (spike["end"] or now) + DAY)
     where = data.Filter(
         brands=(spike["brand"],),
         countries=() if region == "*" else (region,),
-        since=since - figures.HISTORY_WEEKS * figures.WEEK,
+        since=since,
         until=until,
     )
     reach = data.span(stamp)
     assert reach is not None
-    gaps = data.gaps(stamp, where.since or 0)
+    gaps = data.gaps(stamp, since)
     rows = data.counts(stamp, ("hour", "label"), where)
-    series = figures.hours(rows, max(where.since or 0, reach[0]), until, gaps)
-    since = max(since, series.first)
+    return rows, figures.hours(rows, max(since, reach[0]), until, gaps), gaps
+
+
+def _recent(spike: data.Row, h: figures.Hours, now: int) -> why.Recent:
+    """The last hours of what the spike counts, and the usual of those hours."""
+    values = {"negative": h.negative, "positive": h.positive}.get(spike["kind"], h.posts)
+    done = min(1.0, max(0.02, (now - (h.last - HOUR)) / HOUR))
+    return why.Recent(NOW_HOURS, *figures.now_and_usual(values, NOW_HOURS, done))
+
+
+def _series(
+    spike: data.Row, series: figures.Hours, gaps: list[tuple[int, int]], at: Scope,
+    names: Mapping[str, str], now: int,
+) -> None:  # fmt: skip
+    """The hours around the spike, drawn as on the wall."""
+    since = max(spike["start"] - AROUND, series.first)
+    until = min(now, (spike["end"] or now) + DAY)
     points = figures.trend(series, since, figures.bucket_hours(until - since))
-    marked = [{**spike, "place": pieces.region_name(region, names)}]
+    marked = [{**spike, "place": pieces.region_name(spike["region"], names)}]
     with frame.card("series"):
         frame.draw(charts.volume(points, marked, gaps, frame.colours(), at.zone), "spike-volume")
-    t = figures.tally(
-        data.counts(
-            stamp, ("label",), replace(where, since=spike["start"], until=spike["end"] or until)
-        )
+
+
+def _tally(stamp: str, spike: data.Row, now: int) -> None:
+    """All posts from its start to its end by feeling, and how sure the spike is."""
+    region = spike["region"]
+    where = data.Filter(
+        brands=(spike["brand"],),
+        countries=() if region == "*" else (region,),
+        since=spike["start"],
+        until=spike["end"] or now,
     )
+    t = figures.tally(data.counts(stamp, ("label",), where))
     frame.html(
         pieces.nothing(
             f"From its start to {'its end' if spike['end'] else 'now'}: {figures.count(t.posts)} "
             f"posts, {figures.count(t.copies)} of them copies; {figures.count(t.negative)} negative, "
-            f"{figures.count(t.positive)} positive, {figures.count(t.unsure)} unsure."
+            f"{figures.count(t.positive)} positive, {figures.count(t.unsure)} unsure. "
+            + pieces.spike_words(spike)
         )
     )
 

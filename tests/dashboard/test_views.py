@@ -47,18 +47,6 @@ def test_trends_by_own_region_tells_elsewhere_and_unknown(opened: Open) -> None:
         assert name in text
 
 
-def test_a_spike_opens_into_its_posts(opened: Open, filled: Path) -> None:
-    with Store(filled / "seed.db") as store:
-        worst = store.spikes()[0]
-    app = opened("spikes", spike=str(worst["id"]))
-    assert not app.exception
-    text = page_text(app)
-    assert f"{worst['posts']} posts behind it" in text
-    assert text.count('<div class="gs-post">') == 25
-    app.button[-1].click().run()
-    assert page_text(app).count('<div class="gs-post">') == 75
-
-
 def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> None:
     from listener.inbox import response_summary
     from listener.store import Filter

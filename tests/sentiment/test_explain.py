@@ -109,6 +109,45 @@ def test_the_turning_point_waits_until_there_is_one() -> None:
     assert explain(over, usual()).turning_at == 304 * HOUR
 
 
+def test_posts_of_one_word_are_explained_too() -> None:
+    same = [Item(f"o:{i}", "seat", 300 * HOUR + i) for i in range(20)]
+    before = [Item(f"p:{i}", "seat", i) for i in range(20)]
+    assert explain(same, before).of("term") == ()
+    assert explain(same, [])  # does not divide by nothing
+
+
+def test_chinese_and_japanese_are_explained_by_pairs_of_signs() -> None:
+    assert {"航班", "取消"} <= terms_of("航班取消了")
+    assert {"フライト", "欠航"} <= terms_of("私のフライトが欠航になりました")
+    assert terms_of("フライトが欠航") >= {"フライト", "欠航"}
+    assert not any("が" in term for term in terms_of("フライトが欠航"))
+    assert "flight delayed" in terms_of("flight delayed")  # others are as before
+    texts = ["フライトが欠航になった", "欠航で帰れない", "また欠航です"]
+    spike = [Item(f"j:{i}", texts[i % 3], 300 * HOUR + i) for i in range(30)]
+    assert explain(spike, usual()).of("term")[0].name == "欠航"
+
+
+def test_the_busiest_hour_comes_from_the_counts_where_posts_are_a_part() -> None:
+    part = [Item(f"q:{i}", "x y", 300 * HOUR + (i % 3) * HOUR) for i in range(30)]
+    counted = {300 * HOUR: 10, 301 * HOUR: 900, 302 * HOUR: 11}
+    found = explain(part, usual(), hours=counted)
+    assert (found.peak_at, found.turning_at) == (301 * HOUR, 302 * HOUR)
+
+
+def test_what_people_want_is_a_cause() -> None:
+    spike = [Item(f"s:{i}", "x y", 300 * HOUR + i, intent="question") for i in range(30)]
+    before = [Item(f"b:{i}", "x y", i, intent="complaint") for i in range(30)]
+    assert explain(spike, before).of("intent")[0].name == "question"
+
+
+def test_a_new_word_is_told_where_few_posts_came_before() -> None:
+    words = "my flight was cancelled and nobody answers"
+    spike = [Item(f"s:{i}", words, 300 * HOUR + i) for i in range(100)]
+    spike += [Item(f"t:{i}", "baggage belt broken", 301 * HOUR + i) for i in range(60)]
+    before = [Item(f"b:{i}", words, i) for i in range(25)]
+    assert explain(spike, before).of("term")[0].name in ("baggage belt", "belt broken")
+
+
 def test_nothing_in_nothing_out() -> None:
     found = explain([], [])
     assert found.sentences == ()
