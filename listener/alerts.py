@@ -3,43 +3,44 @@
 The rules are pure: rows in, decisions out. What is to be said is first written to the store's outbox
 (``pending``), and only then sent (``sending`` → ``sent``), so that no crash loses an alert. One that
 is found at ``sending`` may already have gone out: it goes again and is marked as a possible repeat.
-
-The posts in a message are hostile text: they travel as plain text, on one line, without working
-links and without words that a chat server would take for a call to everybody.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Protocol
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from listener.config import AlertRule, Config
 from listener.errors import GroundswellError
 from listener.mention import epoch, moment
+from listener.messages import (
+    EXAMPLES,
+    WHAT,
+    Notice,
+    harmless,
+    of_due,
+    of_quiet,
+    of_silent,
+    of_spike,
+    of_viral,
+    when,
+)
 
 log = logging.getLogger("groundswell.alerts")
 
 Row = Mapping[str, Any]
 Sender = Callable[[str, str], None]  # title, body; raises ChannelError
 
-EVERYWHERE = "*"
 STALE = 24 * 3600  # a spike that ended longer ago (an import of last year) alerts nobody
 SOON = 15 * 60  # a target so near is about to be missed
+HABIT = 21 * 24 * 3600  # what a source usually brings is learnt from so long
 FIRST_RETRY, LAST_RETRY = 60, 3600
-EXAMPLES, EXAMPLE_LENGTH, REASONS = 3, 200, 3
+REASONS = 3
 REPEAT = "(possible repeat) "
-WHAT = {
-    "negative": "negative posts",
-    "negative share": "negative posts among all",
-    "volume": "posts",
-    "positive": "positive posts",
-}
 
 
 class ChannelError(GroundswellError):
@@ -55,30 +56,6 @@ class Outbox(Protocol):
         self, alert_id: int, state: str, now: int, detail: str | None = None,
         next_try: int | None = None,
     ) -> None: ...  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something a rule may tell. ``place`` is what its cooldown is counted for.
-
-    ``kind`` is a kind of spike, "viral", "due" or "silent"; ``over_at`` is when it ended, None while
-    it lasts; ``found_at`` is when we came to know. ``subject`` is the same for the same event, so
-    that nobody is told twice.
-    """
-
-    subject: str
-    place: str
-    kind: str
-    brand: str | None
-    region: str | None
-    posts: float
-    severity: float
-    started_at: int
-    over_at: int | None
-    title: str
-    body: str
-    found_at: int
-    spike_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +99,7 @@ def decide(
             )
     snoozed = snoozed_until(rule)
     if snoozed is not None and now < snoozed:
-        return Decision(False, f"snoozed until {_when(snoozed)}")
+        return Decision(False, f"snoozed until {when(snoozed)}")
     if last_told is not None and not rule.digest:
         if now - last_told < rule.cooldown:
             ago = (now - last_told) // 60
@@ -205,160 +182,6 @@ def precision_by_week(rows: Iterable[Row]) -> list[dict[str, Any]]:
     ]
 
 
-# -- messages -------------------------------------------------------------------------------------
-
-
-def harmless(text: str, length: int = EXAMPLE_LENGTH) -> str:
-    """A stranger's text for a chat message: one line, no working link, no call to a whole room."""
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", text)
-    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*)://", r"\1[:]//", text)
-    text = re.sub(r"(?i)(?<=\w)\.(?=[a-z]{2,}(?:[/?#:\s]|$))", "[.]", text)
-    text = text.replace("@", "@\u2060").replace("<!", "<\u2060!").replace("<@", "<\u2060@")
-    text = re.sub(r"\s+", " ", text).strip()
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def of_spike(row: Row, examples: Sequence[Row], dashboard_url: str) -> Notice:
-    """The message for a stored spike: what, where, how sure, since when, three posts, a link."""
-    region = row["region"]
-    where = "all regions" if region == EVERYWHERE else region
-    what = WHAT.get(row["kind"], row["kind"])
-    times = row["observed"] / max(row["expected"], 0.5)
-    open_ = row["end"] is None
-    lines = [
-        f"What: {row['observed']:.0f} {what}, {row['expected']:.0f} are usual"
-        f" ({times:.1f} times the usual; at least {row['severity']:.1f} times, 95 % sure)",
-        f"Where: {where}",
-        f"How sure: {_chance(row['p_value'])}",
-        f"Since: {_when(row['start'])}, "
-        + ("still going on" if open_ else f"over at {_when(row['end'])}"),
-        *_quoted(examples),
-        f"Look: {_link(dashboard_url, 'spikes', brand=row['brand'], spike=row['id'])}",
-    ]
-    return Notice(
-        subject=f"spike {row['brand']}|{region}|{row['kind']}|{row['start']}",
-        place=f"spike {row['brand']}|{region}|",
-        kind=row["kind"],
-        brand=row["brand"],
-        region=region,
-        posts=row["observed"],
-        severity=row["severity"],
-        started_at=row["start"],
-        over_at=row["end"],
-        title=f"{row['brand']}, {where}: {times:.1f} times the usual {what}",
-        body="\n".join(lines),
-        found_at=row["found_at"],
-        spike_id=row["id"],
-    )
-
-
-def of_viral(row: Row, velocity: float, usual: float, now: int, dashboard_url: str) -> Notice:
-    """The message for a complaint that is taking off; velocities in engagements an hour."""
-    key, brand = row["key"], row["brand"]
-    return Notice(
-        subject=f"viral {brand}|{key}",
-        place=f"viral {brand}|{key}",
-        kind="viral",
-        brand=brand,
-        region=row.get("country"),
-        posts=1,
-        severity=velocity / max(usual, 0.1),
-        started_at=row["created_at"],
-        over_at=None,
-        found_at=now,
-        title=f"{brand}: a complaint is taking off",
-        body="\n".join(
-            [
-                f"What: {velocity:.0f} likes, replies and reposts an hour; {usual:.1f} are usual",
-                f"Since: {_when(row['created_at'])}",
-                *_quoted([row]),
-                f"Look: {_link(dashboard_url, 'mentions', brand=brand, post=key)}",
-            ]
-        ),
-    )
-
-
-def of_due(brand: str, rows: Sequence[Row], now: int, dashboard_url: str) -> Notice:
-    """The message for mentions whose answer is due within minutes."""
-    first = min(row["due_at"] for row in rows)
-    return Notice(
-        subject=f"due {brand}|{first}",
-        place=f"due {brand}|",
-        kind="due",
-        brand=brand,
-        region=None,
-        posts=len(rows),
-        severity=float(len(rows)),
-        started_at=now,
-        over_at=None,
-        found_at=now,
-        title=f"{brand}: {_count(len(rows), 'answer')} about to be late",
-        body="\n".join(
-            [
-                f"What: {_count(len(rows), 'mention')} wait, the first is due at {_when(first)}",
-                *_quoted(rows),
-                f"Look: {_link(dashboard_url, 'inbox', brand=brand)}",
-            ]
-        ),
-    )
-
-
-def of_silent(row: Row, silent_for: int, every: int, dashboard_url: str) -> Notice:
-    """The message for a source that has given nothing for several of its turns."""
-    source, last = row["source"], row["last_ok_at"]
-    return Notice(
-        subject=f"silent {source}|{last}",
-        place=f"silent {source}|",
-        kind="silent",
-        brand=None,
-        region=None,
-        posts=0,
-        severity=silent_for / every,
-        started_at=last or 0,
-        over_at=None,
-        found_at=(last or 0) + every,
-        title=f"The source {source} is silent",
-        body="\n".join(
-            [
-                f"What: no answer for {silent_for // 60} min; it is asked every {every // 60} min",
-                f"Since: {_when(last) if last else 'it was set up'}",
-                f"Last error: {harmless(str(row.get('last_error') or 'none'))}",
-                "Counts from this source are not known since then; no spike is looked for in them.",
-                f"Look: {_link(dashboard_url, 'coverage')}",
-            ]
-        ),
-    )
-
-
-def _quoted(rows: Sequence[Row]) -> list[str]:
-    """Up to three posts, each with its key, so that it can be found and not only believed."""
-    if not rows:
-        return []
-    return ["Posts, as their authors wrote them:"] + [
-        f'  "{harmless(row["text"] or "")}" ({row["key"]})' for row in rows[:EXAMPLES]
-    ]
-
-
-def _chance(p_value: float) -> str:
-    if p_value >= 0.001:
-        return f"a chance of {p_value:.3f} that this is nothing new"
-    return f"by chance once in {1 / max(p_value, 1e-15):.0e} looks".replace("e+0", "e").replace(
-        "e+", "e"
-    )
-
-
-def _when(seconds: float) -> str:
-    return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
-
-
-def _link(base: str, view: str, **query: object) -> str:
-    return f"{base.rstrip('/')}/{view}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
 # -- delivery -------------------------------------------------------------------------------------
 
 
@@ -436,17 +259,26 @@ def run_alerts(
     secrets: Mapping[str, str],
     now: int,
     senders: Mapping[str, Sender] | None = None,
+    *,
+    up_since: int = 0,
+    only_spikes: bool = False,
 ) -> int:
-    """New events → the outbox → their channels. Returns how many messages went out."""
-    plan(store, config, now)
+    """New events → the outbox → their channels. Returns how many messages went out.
+
+    ``up_since``: when this monitor started; before that a source was not silent, but not asked.
+    ``only_spikes``: look for no more than spikes this time; the other kinds cost more to look for.
+    """
+    plan(store, config, now, up_since=up_since, only_spikes=only_spikes)
     if not store.pending_alerts(now):
         return 0
     return deliver(store, senders or senders_for(config, secrets), now)
 
 
-def plan(store: Any, config: Config, now: int) -> int:
+def plan(
+    store: Any, config: Config, now: int, *, up_since: int = 0, only_spikes: bool = False
+) -> int:
     """Write what the rules want told into the outbox. Returns how many messages are new."""
-    notices = gather(store, config, now)
+    notices = gather(store, config, now, up_since=up_since, only_spikes=only_spikes)
     written = 0
     for rule in config.alerts.rules:
         for channel in rule.channels:
@@ -461,7 +293,7 @@ def _plan_each(
     told: dict[str, int] = {}
     words = {b.name: (b.name, *b.names, *b.all_handles()) for b in config.brands}
     for notice in notices:
-        last = told.get(notice.place) or store.last_alert(rule.name, channel, notice.place + "%")
+        last = told.get(notice.place) or store.last_alert(rule.name, channel, notice.place)
         decision = decide(notice, rule, now, last, config.regions)
         if decision.send:
             notice = _with_reasons(store, notice, words)
@@ -512,7 +344,9 @@ def _put(store: Any, n: Notice, rule: AlertRule, channel: str, now: int, at: int
     )  # fmt: skip
 
 
-def gather(store: Any, config: Config, now: int) -> list[Notice]:
+def gather(
+    store: Any, config: Config, now: int, *, up_since: int = 0, only_spikes: bool = False
+) -> list[Notice]:
     """Everything there is to tell at this moment, the gravest first."""
     url = config.alerts.dashboard_url
     back = max([STALE, *(2 * rule.digest for rule in config.alerts.rules if rule.digest)])
@@ -525,10 +359,12 @@ def gather(store: Any, config: Config, now: int) -> list[Notice]:
             examples = [m for m in store.mentions_of(keys, row["brand"]) if not m["deleted_at"]]
             examples.sort(key=lambda m: (m["copy"], -(m["followers"] or 0), m["created_at"]))
             notices.append(of_spike(row, examples, url))
+    if only_spikes:
+        kinds = set()
     if "due" in kinds:
         notices += _due(store, config, now)
     if "silent" in kinds:
-        notices += _silent(store, config, now)
+        notices += _silent(store, config, now, up_since)
     if "viral" in kinds:
         notices += _viral(store, config, now)
     return sorted(notices, key=lambda n: (-n.severity, n.subject))
@@ -552,17 +388,29 @@ def _due(store: Any, config: Config, now: int) -> list[Notice]:
     return found
 
 
-def _silent(store: Any, config: Config, now: int) -> list[Notice]:
-    health = {row["source"]: row for row in store.status(now)["sources"]}
+def _silent(store: Any, config: Config, now: int, up_since: int) -> list[Notice]:
+    """Sources that give no answer, and those that answer and bring nothing, against their habit.
+
+    The time in which nobody asked (before ``up_since``) is no silence, unless the last try failed.
+    """
+    from listener.coverage import silences
+
+    url = config.alerts.dashboard_url
+    asked = {source.name: source for source in config.sources if source.enabled}
     found = []
-    for source in config.sources:
-        row = health.get(source.name)
-        if not source.enabled or row is None or row["last_ok_at"] is None:
+    for row in store.health():
+        source = asked.get(row["source"])
+        last = row["last_ok_at"] or row["first_at"]
+        if source is None or last is None:
             continue
-        silent_for = now - row["last_ok_at"]
+        silent_for = now - (last if row["failures"] else max(last, up_since))
         if silent_for > max(3 * source.every, 900):
-            found.append(of_silent(row, silent_for, source.every, config.alerts.dashboard_url))
-    return found
+            found.append(of_silent(row, silent_for, source.every, url))
+    told = {notice.place for notice in found}
+    quiet = [
+        of_quiet(s, url) for s in silences(store.ledger(now - HABIT), now) if s.source in asked
+    ]
+    return found + [notice for notice in quiet if notice.place not in told]
 
 
 def _viral(store: Any, config: Config, now: int) -> list[Notice]:
@@ -589,7 +437,5 @@ def _viral(store: Any, config: Config, now: int) -> list[Notice]:
         for one in taking_off(list(posts.values()), now):
             row = labels[one.key]
             if row["label"] == "negative":
-                found.append(
-                    of_viral(row, one.velocity, one.usual, now, config.alerts.dashboard_url)
-                )
+                found.append(of_viral(row, one.velocity, one.usual, config.alerts.dashboard_url))
     return found

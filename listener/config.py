@@ -190,13 +190,18 @@ class Response(Strict):
         return self.targets.get(platform, self.targets["default"])
 
 
+AlertKind = Literal["negative", "negative share", "volume", "positive", "viral", "due", "silent"]
+
+
 class AlertRule(Strict):
     """Who is told of what, and how often at most."""
 
     name: str = "everyone"
     brands: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ("negative", "negative share", "volume")
+    kinds: tuple[AlertKind, ...] = (
+        "negative", "negative share", "volume", "viral", "due", "silent",
+    )  # fmt: skip
     min_posts: int = Field(20, ge=1)
     min_severity: float = Field(0.0, ge=0)
     cooldown: Span = 6 * 3600

@@ -117,7 +117,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A stretch of time in which a series left its usual range. Times are the starts of buckets."""
+    """A stretch of time in which a series left its usual range. Times are the starts of buckets.
+
+    ``known`` is when the counts first told of it, however late anybody looked; None where not known.
+    """
 
     brand: str
     region: str
@@ -130,6 +133,7 @@ class Spike:
     p_value: float
     severity: float
     evidence: tuple[str, ...] = ()
+    known: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

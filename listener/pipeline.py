@@ -76,6 +76,8 @@ class Pipeline:
         self.sleep = sleep
         self.judge_at_most: int | None = None  # mentions a round; the schedule keeps rounds short
         self.stopping = threading.Event()  # set it, and every stage ends after its current batch
+        self._up_since = epoch(clock())
+        self._looked = -1  # the minute in which all kinds of alerts were last looked for
         self._load_judge = load_judge
         self._handles = {
             handle: brand.name for brand in config.all_brands() for handle in brand.all_handles()
@@ -455,10 +457,18 @@ class Pipeline:
         return replace(spike, evidence=tuple(keys))
 
     def alert(self, progress: Progress = _quiet) -> int:
-        """New spikes → messages in the outbox → their channels. At least once, never silently twice."""
+        """What the rules want told → the outbox → its channels. At least once, never silently twice.
+
+        Spikes are looked for in every round, the other kinds once a minute.
+        """
         from listener.alerts import run_alerts
 
-        return run_alerts(self.store, self.config, self.secrets, epoch(self.clock()))
+        now = epoch(self.clock())
+        looked, self._looked = self._looked, now // 60
+        return run_alerts(
+            self.store, self.config, self.secrets, now,
+            up_since=self._up_since, only_spikes=looked == self._looked,
+        )  # fmt: skip
 
     # rounds ---------------------------------------------------------------------------------------
 

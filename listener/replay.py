@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from listener import watch
-from listener.alerts import Notice, decide
+from listener.alerts import decide
 from listener.config import AlertRule
+from listener.messages import Notice
 from sentiment.spikes import DEFAULT, Detector, Finding, Settings, find_in_arrays
 
 HOUR = 3600

@@ -206,3 +206,9 @@ def m006_spellings_and_floods(db: Database) -> None:
         ) WITHOUT ROWID
         """,
     )
+
+
+@migrations()
+def m007_known_at(db: Database) -> None:
+    """When the counts first told of a spike; ``found_at`` is when we looked."""
+    _run(db, "ALTER TABLE spikes ADD COLUMN known_at INTEGER")

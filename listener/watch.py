@@ -151,6 +151,7 @@ def find(
                         observed=f.observed,
                         p_value=f.p_value,
                         severity=f.severity,
+                        known=moment(f.found + HOUR) if f.found else None,
                     )
                 )
     return found

@@ -41,9 +41,17 @@ class Responses(Base):
                     spike_id = int(
                         db.execute(
                             "INSERT INTO spikes (brand, region, kind, start, peak, end, expected, "
-                            "observed, p_value, severity, found_at) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                            (s.brand, s.region, s.kind, epoch(s.start), *values, now),
+                            "observed, p_value, severity, found_at, known_at) "
+                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            (
+                                s.brand,
+                                s.region,
+                                s.kind,
+                                epoch(s.start),
+                                *values,
+                                now,
+                                epoch(s.known) if s.known else None,
+                            ),
                         ).lastrowid
                         or 0
                     )
@@ -104,6 +112,21 @@ class Responses(Base):
             "SELECT MIN(at) FROM coverage WHERE failed IS NULL AND source NOT LIKE 'import:%'"
         )
         return None if found is None else int(found)
+
+    def health(self) -> list[Row]:
+        """Each source's ``last_ok_at``, ``last_error``, ``failures`` in a row, ``first_at`` asked."""
+        return self.rows(
+            "SELECT h.*, (SELECT MIN(at) FROM coverage c WHERE c.source = h.source) AS first_at "
+            "FROM health h ORDER BY h.source"
+        )
+
+    def ledger(self, since: int) -> list[Row]:
+        """What sources brought, request by request: ``at, source, new, failed, requests``."""
+        return self.rows(
+            "SELECT at, source, new, failed, requests FROM coverage WHERE at >= ? AND query <> "
+            "'threads' AND source NOT LIKE 'import:%' ORDER BY id",
+            (since,),
+        )
 
     def gaps(self, since: int) -> list[tuple[int, int]]:
         """Stretches of time for which a source had more than it gave: counts there are not known."""
@@ -187,11 +210,12 @@ class Responses(Base):
             (since, limit),
         )
 
-    def last_alert(self, rule: str, channel: str, like: str) -> int | None:
-        """When a subject of this kind was last put out (for cooldown); epoch seconds or None."""
+    def last_alert(self, rule: str, channel: str, place: str) -> int | None:
+        """When a subject that begins with ``place`` was last put out (for cooldown), or None."""
         found = self.value(
-            "SELECT MAX(created_at) FROM alerts WHERE rule = ? AND channel = ? AND subject LIKE ?",
-            (rule, channel, like),
+            "SELECT MAX(created_at) FROM alerts WHERE rule = ? AND channel = ? "
+            "AND subject >= ? AND substr(subject, 1, length(?)) = ?",
+            (rule, channel, place, place, place),
         )
         return None if found is None else int(found)
 

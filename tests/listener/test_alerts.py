@@ -12,22 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from listener.alerts import (
     ChannelError,
-    Notice,
     decide,
     deliver,
     end_of_quiet,
-    harmless,
-    of_spike,
     precision_by_week,
     run_alerts,
     senders_for,
 )
 from listener.collectors import Coverage, Page
-from listener.config import AlertRule, Alerts, Brand, Config
+from listener.config import AlertRule, Alerts, Brand, Config, Source
 from listener.mention import Author, Match, Place, Post, Spike, moment
+from listener.messages import Notice, harmless, of_spike
 from listener.store import Store
 from listener.store.stages import Score
 
@@ -342,7 +341,7 @@ def test_kill_nine_at_every_step_loses_nothing(tmp_path: Path, step: str) -> Non
 
 def test_precision_counts_only_what_was_judged() -> None:
     week = NOW - 5 * 86400  # Monday 9 March 2026
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"sent_at": week, "verdict": "useful"},
         {"sent_at": week, "verdict": "useful"},
         {"sent_at": week, "verdict": "noise"},
@@ -355,6 +354,145 @@ def test_precision_counts_only_what_was_judged() -> None:
         "week": "2026-03-09", "sent": 4, "useful": 2, "noise": 1, "precision": pytest.approx(2 / 3)
     }  # fmt: skip
     assert second["precision"] is None
+
+
+# -- each kind, with the rules that are there when nobody wrote any ---------------------------------
+
+
+def by_default(**changes: Any) -> Config:
+    """The default rule, told to a channel that the test hears."""
+    source = {"platform": "hackernews", "name": "hn", "every": 300}
+    return Config(
+        brands=(Brand(name="Acme"),),
+        sources=(Source(**source),),
+        alerts=Alerts(rules=(AlertRule(channels=("chat",)),)),
+        **changes,
+    )
+
+
+def test_by_default_every_kind_of_trouble_is_told() -> None:
+    assert {"negative", "volume", "viral", "due", "silent"} <= set(AlertRule().kinds)
+    with pytest.raises(ValidationError, match="kinds"):
+        AlertRule(kinds=("virale",))
+
+
+def test_an_answer_about_to_be_late_is_told_once(store: Store) -> None:
+    keys = save_mentions(store, ["Acme where is my bag", "Acme anyone there"], NOW - HOUR)
+    store.mark_threads_read(keys, NOW - HOUR)
+    store.flag_threads(keys, ["Acme"], lambda platform, published: published + HOUR + 600, NOW)
+    heard = Heard()
+    assert run_alerts(store, by_default(), {}, NOW - 900, {"chat": heard}) == 0, "in 25 minutes"
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": heard}) == 1
+    title, body = heard.messages[0]
+    assert title == "Acme: 2 answers about to be late"
+    assert "the first is due at 2026-03-14 09:10 UTC" in body
+    assert "where is my bag" in body
+    assert run_alerts(store, by_default(), {}, NOW + 60, {"chat": heard}) == 0
+
+
+def test_an_answered_mention_is_not_late(store: Store) -> None:
+    keys = save_mentions(store, ["Acme where is my bag"], NOW - HOUR)
+    answer = Post(
+        "x", "a", "on its way", moment(NOW - 60), Author(handle="acme"),
+        conversation_id=keys[0].removeprefix("x:"),
+    )  # fmt: skip
+    store.save_page(
+        Page([answer], {}, Coverage()), source="s", platform="x", query="q", matches=[[]],
+        from_brand=["Acme"], rules="r", now=NOW,
+    )  # fmt: skip
+    store.mark_threads_read(keys, NOW)
+    store.flag_threads(keys, ["Acme"], lambda platform, published: published + HOUR + 600, NOW)
+    heard = Heard()
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": heard}) == 0
+
+
+def test_a_complaint_that_takes_off_is_told_and_praise_is_not(store: Store) -> None:
+    save_mentions(store, [f"Acme seat {i} was cold" for i in range(30)], NOW - 9 * 86400)
+    loud = save_mentions(store, ["Acme broke my guitar", "Acme sang for me"], NOW - 2 * HOUR)
+    with store.write() as db:
+        db.execute("UPDATE posts SET likes = 2, replies = 0, reposts = 0")
+        db.execute("UPDATE posts SET likes = 900 WHERE key IN (?, ?)", loud)
+        db.execute("UPDATE mentions SET label = 'positive' WHERE key = ?", loud[1:])
+    heard = Heard()
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": heard}) == 1
+    title, body = heard.messages[0]
+    assert title == "Acme: a complaint is taking off"
+    assert "broke my guitar" in body
+    assert "450 likes, replies and reposts an hour" in body
+    assert run_alerts(store, by_default(), {}, NOW + HOUR, {"chat": heard}) == 0
+
+
+def test_a_source_that_gives_no_answer_is_told_when_it_was_asked(store: Store) -> None:
+    answered(store, NOW - 2 * HOUR, new=3)
+    heard = Heard()
+    up = NOW - 60
+    said = run_alerts(store, by_default(), {}, NOW, {"chat": heard}, up_since=up)
+    assert said == 0, "nobody asked until now"
+    store.save_failure(
+        source="hn", platform="hackernews", query="q", reason="HTTP 503 from the platform", now=NOW
+    )
+    assert run_alerts(store, by_default(), {}, NOW + 60, {"chat": heard}, up_since=up) == 1
+    title, body = heard.messages[0]
+    assert title == "The source hn is silent"
+    assert "no answer for 121 min; it is asked every 5 min" in body
+    assert "HTTP 503" in body
+
+
+def test_a_source_that_never_answered_is_told(store: Store) -> None:
+    for n in range(8):
+        store.save_failure(
+            source="hn", platform="hackernews", query="q", reason="HTTP 401", now=NOW + 300 * n
+        )
+    heard = Heard()
+    assert run_alerts(store, by_default(), {}, NOW + 600, {"chat": heard}) == 0
+    assert run_alerts(store, by_default(), {}, NOW + 2100, {"chat": heard}) == 1
+    assert "Since: it was set up" in heard.messages[0][1]
+
+
+def test_a_source_that_answers_with_nothing_against_its_habit_is_told_once(store: Store) -> None:
+    for hour in range(7 * 24, 0, -1):
+        answered(store, NOW - (hour + 6) * HOUR, new=4)
+    heard = Heard()
+    for hour in range(6, -1, -1):
+        answered(store, NOW - hour * HOUR, new=0)
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": heard}) == 1
+    title, body = heard.messages[0]
+    assert title == "The source hn brings nothing new"
+    assert "nothing new for 7 h, where about 28 posts would be usual" in body
+    for hour in range(1, 9):
+        answered(store, NOW + hour * HOUR, new=0)
+    assert run_alerts(store, by_default(), {}, NOW + 8 * HOUR, {"chat": heard}) == 0
+
+
+def answered(store: Store, at: int, new: int) -> None:
+    """A request of the source "hn" that succeeded and brought so many new posts."""
+    posts = [
+        Post("hackernews", f"{at}-{i}", "nobody named", moment(at), Author(handle="a"))
+        for i in range(new)
+    ]
+    store.save_page(
+        Page(posts, {"at": at}, Coverage(requests=1)), source="hn", platform="hackernews",
+        query="q", matches=[[] for _ in posts], from_brand=[None] * new, rules="r", now=at,
+    )  # fmt: skip
+
+
+def test_the_cooldown_of_a_place_is_of_that_place_alone(store: Store) -> None:
+    """A name may hold % and _, which mean anything to LIKE, and one key may begin another."""
+    put = {"channel": "chat", "title": "t", "body": "b", "rule": "everyone"}
+    store.add_alert(subject="spike A_me|DE|negative|1", now=NOW, **put)  # type: ignore[arg-type]
+    store.add_alert(subject="viral Acme|x:12|", now=NOW, **put)  # type: ignore[arg-type]
+    assert store.last_alert("everyone", "chat", "spike A_me|DE|") == NOW
+    assert store.last_alert("everyone", "chat", "spike Acme|DE|") is None
+    assert store.last_alert("everyone", "chat", "spike %") is None
+    assert store.last_alert("everyone", "chat", "spike a_me|DE|") is None
+    assert store.last_alert("everyone", "chat", "viral Acme|x:1|") is None
+
+
+def test_a_spike_keeps_when_the_counts_first_told_of_it(store: Store) -> None:
+    store.save_spikes([spike(known=moment(NOW - HOUR))], NOW + 5 * HOUR)
+    store.save_spikes([spike(known=moment(NOW), observed=90.0)], NOW + 6 * HOUR)
+    (row,) = store.spikes()
+    assert (row["known_at"], row["found_at"]) == (NOW - HOUR, NOW + 5 * HOUR)
 
 
 # -- real servers ---------------------------------------------------------------------------------
