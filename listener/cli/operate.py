@@ -1,4 +1,4 @@
-"""``import``, ``run``, ``demo``, ``status``, ``inbox`` and ``dashboard``: the monitor at work."""
+"""``import``, ``run``, ``demo`` and ``dashboard``: the monitor at work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from listener.cli.common import (
-    ago,
     config_path,
     db_path,
     echo_json,
@@ -26,6 +25,7 @@ from listener.cli.common import (
     progress,
     set_up_logging,
 )
+from listener.cli.report import full_status
 from listener.errors import GroundswellError, InputError, StoreBusy
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
             if once:
                 _demo_history(store, pipeline)
                 if as_json:
-                    echo_json(store.status(int(time.time())))
+                    echo_json(full_status(store, int(time.time())))
                 return
             port = free_port(port)
             with _dashboard(path, keywords, port) as shown:
@@ -394,135 +394,3 @@ def free_port(port: int, address: str = "127.0.0.1") -> int:
                 continue
             return candidate
     raise InputError(f"ports {port} to {port + 19} are all taken; name a free one with --port")
-
-
-# status and inbox ---------------------------------------------------------------------------------
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  groundswell status
-  groundswell status --json | python -m json.tool"""
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
-    """What is stored, what waits for which stage, how each source fares, and the response."""
-    from listener.inbox import response_summary
-    from listener.store import Filter
-
-    now = int(time.time())
-    with open_store(ctx) as store:
-        found = store.status(now)
-        found["volume"] = store.volume(Filter())
-        found["response"] = response_summary(store, Filter())
-    if as_json:
-        echo_json(found)
-        return
-    counts, waiting = found["counts"], found["waiting"]
-    if found["demo"]:
-        click.echo("DEMO DATA: these posts are made up.")
-    print_table(
-        "", ("stored", "number"), [(k.replace("_", " "), f"{v:,}") for k, v in counts.items()]
-    )
-    print_table(
-        "",
-        ("stage", "waits", "last run", "rows so far", "last error"),
-        [
-            (
-                name,
-                waiting.get(name, ""),
-                ago((found["stages"].get(name) or {}).get("lag_seconds")),
-                (found["stages"].get(name) or {}).get("rows", 0),
-                (found["stages"].get(name) or {}).get("last_error") or "",
-            )
-            for name in ("place", "audit", "flag", "judge", "group", "count", "spike", "alert")
-        ],
-    )
-    print_table(
-        "",
-        ("source", "last success", "failures", "posts", "requests", "$", "$ a post", "last error"),
-        [
-            (
-                s["source"],
-                ago(None if s["last_ok_at"] is None else now - s["last_ok_at"]),
-                s["failures"],
-                s["posts"],
-                s["requests"],
-                f"{s['cost_usd']:.2f}",
-                f"{s['cost_usd'] / s['posts']:.4f}" if s["posts"] else "",
-                s["last_error"] or "",
-            )
-            for s in found["sources"]
-        ],
-    )
-    v = found["volume"]
-    click.echo(
-        f"volume: {v['posts']:,} mentions counted, {v['unique']:,} unique by {v['authors']:,} known "
-        f"authors and {v['copies']:,} copies; {v['flood_posts']:,} posts in {v['floods']:,} floods "
-        "look like machines' work"
-    )
-    _print_response(found["response"])
-    running = found["running_pid"]
-    click.echo(
-        f"model {found['model'] or 'not used yet'}; database "
-        f"{found['database_bytes'] / 1e6:,.1f} MB; "
-        + (f"running as process {running}" if running else "not running")
-    )
-
-
-def _print_response(response: dict[str, Any]) -> None:
-    for what in ("conversations", "mentions"):
-        part = response[what]
-        rate = part["share_unanswered"]
-        minutes = part["median_first_response_minutes"]
-        click.echo(
-            f"{what}: {part['answered']:,} answered, {part['unanswered']:,} unanswered"
-            + (f" ({rate:.1%})" if rate is not None else "")
-            + f", {part['unknown']:,} not known; median first response "
-            + (f"{minutes:,.1f} min" if minutes is not None else "not known")
-        )
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  groundswell inbox
-  groundswell inbox --brand Acme --limit 100
-  groundswell inbox --json"""
-)
-@click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated.")
-@click.option("--limit", default=20, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.pass_context
-def inbox(ctx: click.Context, brands: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Mentions that nobody answered, first due first, and how fast the others were answered."""
-    from listener.inbox import response_summary
-    from listener.store import Filter
-
-    where = Filter(brands=brands)
-    now = int(time.time())
-    with open_store(ctx) as store:
-        rows = store.unanswered(where, limit=limit)
-        summary = response_summary(store, where)
-    if as_json:
-        keep = ("key", "brand", "platform", "created_at", "due_at", "author_handle", "text",
-                "label", "url", "thread", "owner")  # fmt: skip
-        echo_json({"response": summary, "unanswered": [{k: r[k] for k in keep} for r in rows]})
-        return
-    _print_response(summary)
-    print_table(
-        "",
-        ("due", "age", "brand", "on", "who", "feels", "says"),
-        [
-            (
-                "?" if r["due_at"] is None
-                else f"{ago(now - r['due_at'])} ago" if r["due_at"] < now
-                else f"in {ago(r['due_at'] - now)}",
-                ago(now - r["created_at"]), r["brand"], r["platform"], r["author_handle"],
-                r["label"] or "not judged", " ".join(r["text"].split())[:80],
-            )
-            for r in rows
-        ],
-    )  # fmt: skip

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from listener.cli import cli
 from listener.collectors import Collector, Cursor, Page
 from listener.collectors.files import FilesOptions
-from listener.config import Config, parse_config
+from listener.config import Budget, Config, parse_config
 from listener.errors import LimitError, PlatformError
 from listener.mention import Author, Post, Query, epoch
 from listener.pipeline import Pipeline
@@ -413,3 +413,34 @@ def test_run_stops_cleanly_on_a_signal_and_a_second_one_is_refused(
     assert "Traceback" not in said
     with Store(tmp_path / "t.db") as store:
         assert store.status(0)["counts"]["posts"] == 1
+
+
+def test_status_says_what_each_source_and_each_mention_cost(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text("brands: [{name: Acme}]")
+    with Store(tmp_path / "t.db") as store:
+        paid = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        posts = [post(n, f"acme number {n}") for n in range(4)]
+        page = Page([*posts, post(9, "nobody named")], {})
+        paid.keep(page, source="dear", platform="x", query="q")
+        paid.keep(Page([post(20, "acme too")], {}), source="free", platform="x", query="q")
+        store.mark_wrong("x:0", "Acme", True, "ana", epoch(NOW))
+        for source, usd in (("dear", 0.20), ("dear", 0.10), ("free", 0.0), ("vain", 0.5)):
+            store.charge(source, Budget(), datetime.now(UTC), 1, usd)
+        long_ago = datetime.now(UTC) - timedelta(days=40)
+        store.charge("dear", Budget(), long_ago, 5, 0.30)
+    costs = json.loads(invoke(tmp_path, "status", "--json").stdout)["costs"]
+    dear, free, vain = costs["sources"]
+    assert dear == {
+        "source": "dear", "requests": 7, "usd": pytest.approx(0.60), "requests_today": 2,
+        "usd_today": pytest.approx(0.30), "requests_this_month": 2,
+        "usd_this_month": pytest.approx(0.30), "mentions": 3,
+        "usd_per_mention": pytest.approx(0.20),
+    }  # fmt: skip
+    assert (free["usd"], free["mentions"], free["usd_per_mention"]) == (0.0, None, None)
+    assert (vain["usd"], vain["mentions"], vain["usd_per_mention"]) == (0.5, 0, None)
+    assert costs["usd"] == pytest.approx(1.10)
+    assert costs["usd_per_mention"] == pytest.approx(1.10 / 3)
+    shown = invoke(tmp_path, "status")
+    assert shown.exit_code == 0, shown.output
+    assert "cost: $1.10 in all, $0.3667 a mention" in shown.output
+    assert "volume: 0 mentions counted" in shown.output

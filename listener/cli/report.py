@@ -1,0 +1,167 @@
+"""``status`` and ``inbox``: what there is, what it cost, and what waits for an answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from listener.cli.common import ago, echo_json, open_store, print_table
+
+if TYPE_CHECKING:
+    from listener.store import Store
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell status
+  groundswell status --json | python -m json.tool"""
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """What is stored, what waits for which stage, how each source fares, and the response."""
+    now = int(time.time())
+    with open_store(ctx) as store:
+        found = full_status(store, now)
+    if as_json:
+        echo_json(found)
+        return
+    counts, waiting = found["counts"], found["waiting"]
+    if found["demo"]:
+        click.echo("DEMO DATA: these posts are made up.")
+    print_table(
+        "", ("stored", "number"), [(k.replace("_", " "), f"{v:,}") for k, v in counts.items()]
+    )
+    print_table(
+        "",
+        ("stage", "waits", "last run", "rows so far", "last error"),
+        [
+            (
+                name,
+                waiting.get(name, ""),
+                ago((found["stages"].get(name) or {}).get("lag_seconds")),
+                (found["stages"].get(name) or {}).get("rows", 0),
+                (found["stages"].get(name) or {}).get("last_error") or "",
+            )
+            for name in ("place", "audit", "flag", "judge", "group", "count", "spike", "alert")
+        ],
+    )
+    costs = {row["source"]: row for row in found["costs"]["sources"]}
+    print_table(
+        "",
+        ("source", "last success", "failures", "posts", "requests", "$", "$ today",
+         "$ this month", "$ a mention", "last error"),
+        [
+            (
+                s["source"],
+                ago(None if s["last_ok_at"] is None else now - s["last_ok_at"]),
+                s["failures"],
+                s["posts"],
+                s["requests"],
+                f"{costs[s['source']]['usd']:.2f}",
+                f"{costs[s['source']]['usd_today']:.2f}",
+                f"{costs[s['source']]['usd_this_month']:.2f}",
+                _price(costs[s["source"]]),
+                s["last_error"] or "",
+            )
+            for s in found["sources"]
+        ],
+    )  # fmt: skip
+    if found["costs"]["usd"]:
+        click.echo(
+            f"cost: ${found['costs']['usd']:,.2f} in all, {_price(found['costs'])} a mention"
+        )
+    v = found["volume"]
+    click.echo(
+        f"volume: {v['posts']:,} mentions counted, {v['unique']:,} unique by {v['authors']:,} known "
+        f"authors and {v['copies']:,} copies; {v['flood_posts']:,} posts in {v['floods']:,} floods "
+        "look like machines' work"
+    )
+    _print_response(found["response"])
+    running = found["running_pid"]
+    click.echo(
+        f"model {found['model'] or 'not used yet'}; database "
+        f"{found['database_bytes'] / 1e6:,.1f} MB; "
+        + (f"running as process {running}" if running else "not running")
+    )
+
+
+def full_status(store: Store, now: int) -> dict[str, Any]:
+    """The public shape of ``status --json``, as docs/output.md has it."""
+    from listener.inbox import response_summary
+    from listener.mention import moment
+    from listener.store import Filter
+
+    return {
+        **store.status(now),
+        "volume": store.volume(Filter()),
+        "costs": store.costs(moment(now)),
+        "response": response_summary(store, Filter()),
+    }
+
+
+def _price(cost: dict[str, Any]) -> str:
+    """What a mention cost; nothing where nothing was paid, and where nothing was found for it."""
+    if not cost["usd"]:
+        return ""
+    each = cost["usd_per_mention"]
+    return "no mention yet" if each is None else f"${each:.4f}"
+
+
+def _print_response(response: dict[str, Any]) -> None:
+    for what in ("conversations", "mentions"):
+        part = response[what]
+        rate = part["share_unanswered"]
+        minutes = part["median_first_response_minutes"]
+        click.echo(
+            f"{what}: {part['answered']:,} answered, {part['unanswered']:,} unanswered"
+            + (f" ({rate:.1%})" if rate is not None else "")
+            + f", {part['unknown']:,} not known; median first response "
+            + (f"{minutes:,.1f} min" if minutes is not None else "not known")
+        )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  groundswell inbox
+  groundswell inbox --brand Acme --limit 100
+  groundswell inbox --json"""
+)
+@click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated.")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def inbox(ctx: click.Context, brands: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Mentions that nobody answered, first due first, and how fast the others were answered."""
+    from listener.inbox import response_summary
+    from listener.store import Filter
+
+    where = Filter(brands=brands)
+    now = int(time.time())
+    with open_store(ctx) as store:
+        rows = store.unanswered(where, limit=limit)
+        summary = response_summary(store, where)
+    if as_json:
+        keep = ("key", "brand", "platform", "created_at", "due_at", "author_handle", "text",
+                "label", "url", "thread", "owner")  # fmt: skip
+        echo_json({"response": summary, "unanswered": [{k: r[k] for k in keep} for r in rows]})
+        return
+    _print_response(summary)
+    print_table(
+        "",
+        ("due", "age", "brand", "on", "who", "feels", "says"),
+        [
+            (
+                "?" if r["due_at"] is None
+                else f"{ago(now - r['due_at'])} ago" if r["due_at"] < now
+                else f"in {ago(r['due_at'] - now)}",
+                ago(now - r["created_at"]), r["brand"], r["platform"], r["author_handle"],
+                r["label"] or "not judged", " ".join(r["text"].split())[:80],
+            )
+            for r in rows
+        ],
+    )  # fmt: skip
