@@ -68,8 +68,9 @@ class Stages(Base):
     def count_without_score(self, model: str) -> int:
         return int(
             self.value(
-                "SELECT COUNT(*) FROM mentions m LEFT JOIN scores s "
-                "ON s.key = m.key AND s.brand = m.brand AND s.model = ? WHERE s.key IS NULL",
+                "SELECT COUNT(*) FROM mentions m JOIN posts p ON p.key = m.key LEFT JOIN scores s "
+                "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
+                "WHERE s.key IS NULL AND p.deleted_at IS NULL",
                 (model,),
             )
         )

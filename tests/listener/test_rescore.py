@@ -1,0 +1,145 @@
+"""``groundswell rescore`` can be killed: it goes on where it was, and judges nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import sentiment.model
+from listener.cli import cli, judge
+from listener.collectors import Deletion, Page
+from listener.mention import Author, Match, Post, epoch
+from listener.store import Store
+from listener.store.stages import Score
+
+NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
+ALL, BATCH = 120, 50
+
+
+class ToyJudge:
+    """Says "positive" to all, writes down what it was asked, and does ``then`` before each batch."""
+
+    version = "toy-fast-1"
+
+    def __init__(self, then: Callable[[int], None] = lambda batch: None) -> None:
+        self.asked: list[str] = []
+        self.batches = 0
+        self.then = then
+
+    def judge(self, items: Sequence[Any], *, threshold: float | None = None) -> list[Any]:
+        self.batches += 1
+        self.then(self.batches)
+        self.asked += [item.text for item in items]
+        return [
+            SimpleNamespace(
+                label="positive", negative=0.1, neutral=0.1, positive=0.8, confidence=0.8,
+                language="en", intent=None, rule=None,
+            )
+            for _ in items
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store whose mentions an older model judged negative; one of them a person corrected."""
+    monkeypatch.setattr(judge, "BATCH", BATCH)
+    (tmp_path / "k.yaml").write_text("brands: [{name: Acme}]")
+    posts = [
+        Post("x", f"{n:03}", f"acme is late, number {n}", NOW + timedelta(minutes=n), Author())
+        for n in range(ALL)
+    ]
+    with Store(tmp_path / "t.db") as store:
+        store.save_page(
+            Page(posts, {}), source="s", platform="x", query="q",
+            matches=[[Match("Acme", "Acme", "Acme", "name", 0, 4)] for _ in posts],
+            from_brand=[None] * ALL, rules="r", now=epoch(NOW),
+        )  # fmt: skip
+        old = [Score(p.key, "Acme", "negative", 0.8, 0.1, 0.1, 0.8) for p in posts]
+        store.save_scores("old-1", old, epoch(NOW))
+        store.correct("x:000", "Acme", "neutral", "ana", epoch(NOW))
+    return tmp_path
+
+
+def rescore(folder: Path, toy: ToyJudge, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    def load(name: str, threads: int | None = None) -> ToyJudge:
+        assert name == "fast"
+        return toy
+
+    monkeypatch.setattr(sentiment.model, "load", load)
+    base = ["--db", str(folder / "t.db"), "--config", str(folder / "k.yaml")]
+    done = CliRunner().invoke(cli, [*base, "rescore", "--model", "fast", "--json"])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def scores(folder: Path, model: str) -> dict[str, tuple[str, int]]:
+    with Store(folder / "t.db") as store:
+        rows = store.rows("SELECT key, label, judged_at FROM scores WHERE model = ?", (model,))
+    return {row["key"]: (row["label"], row["judged_at"]) for row in rows}
+
+
+def die_at_the_second(batch: int) -> None:
+    if batch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_after_a_batch_it_goes_on_and_judges_nothing_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = scores(folder, "old-1")
+    child = os.fork()
+    if child == 0:
+        rescore(folder, ToyJudge(die_at_the_second), monkeypatch)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "it died as it was meant to"
+    kept = scores(folder, "toy-fast-1")
+    assert len(kept) == BATCH, "the batch that was done is kept whole, the other not at all"
+
+    toy = ToyJudge()
+    assert rescore(folder, toy, monkeypatch) == {
+        "model": "toy-fast-1", "judged": ALL - BATCH, "left": 0,
+    }  # fmt: skip
+    again = {text for text in toy.asked if f"x:{int(text.split()[-1]):03}" in kept}
+    assert again == set()
+    assert len(toy.asked) == len(set(toy.asked)) == ALL - BATCH
+    now = scores(folder, "toy-fast-1")
+    assert len(now) == ALL
+    assert {key: now[key] for key in kept} == kept
+    assert scores(folder, "old-1") == before, "the older model's word is kept under its version"
+
+    rested = ToyJudge()
+    assert rescore(folder, rested, monkeypatch)["judged"] == 0
+    assert rested.asked == []
+
+
+def test_a_deleted_post_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(folder / "t.db") as store:
+        store.save_deletions("x", [Deletion("007")], epoch(NOW))
+    assert rescore(folder, ToyJudge(), monkeypatch) == {
+        "model": "toy-fast-1", "judged": ALL - 1, "left": 0,
+    }  # fmt: skip
+
+
+def test_what_shows_is_the_new_model_and_a_persons_word_stays_on_top(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescore(folder, ToyJudge(), monkeypatch)
+    with Store(folder / "t.db") as store:
+        shown = {
+            row["key"]: (row["label"], row["model"])
+            for row in store.rows("SELECT key, label, model FROM mentions")
+        }
+        assert store.meta("model") == "toy-fast-1"
+    assert shown.pop("x:000")[0] == "neutral"
+    assert set(shown.values()) == {("positive", "toy-fast-1")}
