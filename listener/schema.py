@@ -186,6 +186,31 @@ def m004_spending(db: Database) -> None:
 
 
 @migrations()
+def m005_themes(db: Database) -> None:
+    """Themes of complaint by their terms; which one each mention is in (0: none, NULL: not looked)."""
+    _run(
+        db,
+        """
+        CREATE TABLE themes (
+            id INTEGER PRIMARY KEY, brand TEXT NOT NULL, name TEXT NOT NULL,
+            first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, posts INTEGER NOT NULL,
+            terms TEXT NOT NULL
+        );
+        CREATE INDEX themes_brand ON themes (brand);
+        CREATE TABLE theme_words (
+            brand TEXT PRIMARY KEY, upto INTEGER NOT NULL, searched INTEGER NOT NULL,
+            posts INTEGER NOT NULL, terms TEXT NOT NULL
+        ) WITHOUT ROWID;
+        ALTER TABLE mentions ADD COLUMN theme INTEGER;
+        CREATE INDEX mentions_theme ON mentions (theme, created_at) WHERE theme > 0;
+        CREATE INDEX mentions_unthemed ON mentions (brand, created_at)
+            WHERE theme IS NULL AND label = 'negative' AND copy = 0 AND wrong = 0;
+        CREATE INDEX mentions_waiting ON mentions (brand, created_at) WHERE theme = 0
+        """,
+    )
+
+
+@migrations()
 def m006_spellings_and_floods(db: Database) -> None:
     """What people bring back stays; groups of copies that machines made.
 
