@@ -92,7 +92,7 @@ def test_answers_and_first_response_time_equal_pandas_on_the_file(
     brands = sorted(rows[~rows.inbound].author_id.unique())
     found = []
     for brand in brands:
-        asks = rows[rows.inbound & rows.text.str.contains(rf"(?<!\w)@{brand}(?!\w)", case=False)]
+        asks = rows[rows.inbound & rows.text.str.contains(rf"(?<!\w)[@#]{brand}(?!\w)", case=False)]
         says = rows[~rows.inbound & (rows.author_id == brand)].sort_values("at")
         for tweet in asks.sort_values(["at", "tweet_id"]).itertuples():
             later = says[(says.thread == tweet.thread) & (says["at"] >= tweet.at)]
