@@ -17,6 +17,7 @@ from typing import Any
 
 import streamlit as st
 
+from listener import themes as kept_themes
 from listener.alerts import precision_by_week
 from listener.audit import VariantAudit, audit
 from listener.config import Config, Response, load_config
@@ -241,7 +242,10 @@ def why(stamp: str, row: Row, counted: Sequence[Row]) -> Explanation:
     known = tuple(row[name] for name in ("id", "start", "end", "observed"))
     content = hash(tuple(tuple(cell.values()) for cell in counted))
     words = settings().words.get(row["brand"], (row["brand"],))
-    return _why(_file(stamp), known, content, words, row)
+    upto = themes_upto(stamp, (row["brand"],))
+    if upto is not None and row["end"] is not None:
+        upto = min(upto, row["end"] + 6 * 3600)  # themes found later change nothing of this spike
+    return _why(_file(stamp), (*known, upto), content, words, row)
 
 
 @st.cache_data(show_spinner=False, max_entries=KEEP, ttl=600)
@@ -256,6 +260,28 @@ def mentions(
     stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None
 ) -> list[Row]:
     return _store().mentions(where, limit=limit, offset=offset, contains=contains)
+
+
+@_cached
+def themes(stamp: str, where: Filter, offset: int) -> list[Row]:
+    """Posts of each theme of complaint by day; days begin ``offset`` seconds before those of UTC."""
+    return kept_themes.by_day(_store(), where, offset)
+
+
+@_cached
+def themes_upto(stamp: str, brands: tuple[str, ...]) -> int | None:
+    """The moment up to which complaints were read for themes."""
+    return kept_themes.upto(_store(), brands)
+
+
+@_cached
+def theme_posts(stamp: str, theme: int, where: Filter, limit: int, offset: int = 0) -> list[Row]:
+    return kept_themes.posts_of(_store(), theme, where, limit, offset)
+
+
+@_cached
+def theme_name(stamp: str, theme: int) -> str | None:
+    return kept_themes.name_of(_store(), theme)
 
 
 @_cached

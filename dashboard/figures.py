@@ -480,8 +480,12 @@ def date(moment: int, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def offset(moment: int, zone: ZoneInfo) -> int:
+    """Seconds by which the zone's clock is ahead of UTC at a moment."""
+    found = datetime.fromtimestamp(moment, UTC).astimezone(zone).utcoffset()
+    return int(found.total_seconds()) if found else 0
+
+
 def wall(moment: int, zone: ZoneInfo) -> int:
     """Milliseconds that, read as UTC, show the wall clock of ``zone``: what the charts draw."""
-    local = datetime.fromtimestamp(moment, UTC).astimezone(zone)
-    offset = local.utcoffset()
-    return (moment + (int(offset.total_seconds()) if offset else 0)) * 1000
+    return (moment + offset(moment, zone)) * 1000

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from listener import themes
 from listener.store.reads import Filter
 from sentiment.explain import Explanation, Item, explain
 
@@ -30,10 +31,11 @@ def reasons(store: Any, spike: Row, brand_words: Sequence[str] = ()) -> Explanat
         posts = first + [row for row in posts[: MOST // 2] if row["key"] not in known]
     earlier = where(spike, since=spike["start"] - BASELINE, until=spike["start"])
     before = store.mentions(earlier, limit=MOST)
+    named = themes.names_of(store, [row["key"] for row in (*posts, *before)], spike["brand"])
     hours = {row["hour"]: row["posts"] for row in store.counts_by(("hour",), during)}
     return explain(
-        _items(posts),
-        _items(before),
+        _items(posts, named),
+        _items(before, named),
         calm_at=spike["end"],
         brand_words=brand_words,
         hours=hours,
@@ -52,12 +54,12 @@ def where(spike: Row, since: int | None = None, until: int | None = None) -> Fil
     )
 
 
-def _items(rows: Sequence[Row]) -> list[Item]:
+def _items(rows: Sequence[Row], named: Mapping[str, str]) -> list[Item]:
     """Posts as the explanation takes them; what its author took back explains nothing."""
-    return [_item(row) for row in rows if not row["deleted_at"]]
+    return [_item(row, named.get(row["key"])) for row in rows if not row["deleted_at"]]
 
 
-def _item(row: Row) -> Item:
+def _item(row: Row, theme: str | None) -> Item:
     return Item(
         key=row["key"],
         text=row["text"] or "",
@@ -69,6 +71,7 @@ def _item(row: Row) -> Item:
         label=row["label"],
         group=row["group_key"],
         links=_links(row.get("links")),
+        theme=theme,
         intent=row["intent"],
     )
 

@@ -27,15 +27,35 @@ def show(stamp: str, at: Scope) -> None:
     wanted = tuple(v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged"))
     where = replace(where, labels=tuple("" if v == "unjudged" else v for v in wanted))
     text = st.query_params.get("q") or None
+    theme = _number(st.query_params.get("theme"))
     page = _number(st.query_params.get("page"))
-    rows = data.mentions(stamp, where, PER_PAGE + 1, page * PER_PAGE, text)
-    _count(stamp, where, text, exact)
+    if theme:
+        rows = data.theme_posts(stamp, theme, where, PER_PAGE + 1, page * PER_PAGE)
+        _theme(stamp, theme)
+    else:
+        rows = data.mentions(stamp, where, PER_PAGE + 1, page * PER_PAGE, text)
+        _count(stamp, where, text, exact)
     undo()
     if not rows:
         frame.html(pieces.nothing("No post fits."))
     for row in rows[:PER_PAGE]:
         line(row, names, at.until if at.live else data.now())
     _pages(page, len(rows) > PER_PAGE)
+
+
+def _theme(stamp: str, theme: int) -> None:
+    """Which theme of complaint the posts are of, and the way back to all."""
+
+    def everything() -> None:
+        st.query_params.pop("theme", None)
+        st.query_params.pop("page", None)
+
+    name = data.theme_name(stamp, theme)
+    if name is None:
+        frame.html(pieces.nothing("There is no such theme here."))
+    else:
+        frame.html(pieces.heading(f"Complaints: {name}", "posts of one theme, copies left out"))
+    st.button("All themes and posts", icon=":material/close:", on_click=everything)
 
 
 def _number(value: str | None) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import charts, data, figures, frame, pieces, why
+from dashboard import charts, data, figures, frame, pieces, themes, why
 from dashboard.figures import DAY, HOUR
 from dashboard.frame import Scope
 
@@ -88,12 +89,37 @@ def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:
     _tally(stamp, spike, now)
     frame.html(pieces.heading("What changed most", "share of posts; the mark is the share before"))
     frame.html(why.evidence(spike, found, names, texts))
+    _themes(stamp, spike, at, now)
     if cause is None:
         where = data.spike_filter(spike)
         total = figures.tally(data.counts(stamp, ("label",), where)).posts
         rows = data.mentions(stamp, where, st.session_state.get("shown", PER_PAGE))
         title = f"{figures.count(total)} posts behind it"
         _posts(rows, title, "originals and copies, newest first", names, now, total)
+
+
+def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
+    """The themes of complaint that grew most on its days, day by day from a week before."""
+    if spike["kind"] == "positive":
+        return
+    end = spike["end"] or now
+    offset = figures.offset(end, at.zone)
+    reach = data.span(stamp)
+    assert reach is not None
+    since = max(spike["start"] - figures.WEEK, reach[0])
+    where = replace(data.spike_filter(spike), labels=(), since=since, until=None)
+    days = [themes.day_of(t, offset) for t in (since, spike["start"], end - 1)]
+    found = themes.lines(data.themes(stamp, where, offset), days[0], days[2])
+    found = themes.grown(found, days[2] - days[1] + 1)
+    upto = data.themes_upto(stamp, (spike["brand"],))
+    frame.html(pieces.heading("Complaints that grew most", themes.upto_words(upto, at.zone)))
+    if not found:
+        frame.html(themes.empty(upto))
+        return
+    query = {"brand": spike["brand"], "span": "all"}
+    if spike["region"] != "*":
+        query["region"] = spike["region"]
+    frame.html(themes.table(found, spike["start"], at.zone, query))
 
 
 def _alerts(stamp: str, spike: data.Row, at: Scope) -> None:

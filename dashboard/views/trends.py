@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, figures, frame, pieces
+from dashboard import charts, data, figures, frame, pieces, themes
 from dashboard.figures import HOUR, Tally
 from dashboard.frame import Scope
 
 LINES = 6
+THEMES = 12
 BY = ("brand", "country", "own region", "platform", "language")
 WHAT = ("posts", "net sentiment", "negative share", "share of voice")
 
@@ -60,7 +61,23 @@ def show(stamp: str, at: Scope) -> None:
                 pieces.nothing(f"The {LINES} largest of {len(order)} are drawn; the table has all.")
             )
     _table(totals, by, names, at)
+    _themes(stamp, at)
     _download(parts, by, at)
+
+
+def _themes(stamp: str, at: Scope) -> None:
+    """Themes of complaint in this time, the most frequent first; each opens into its posts."""
+    offset = figures.offset(at.until, at.zone)
+    first, last = (themes.day_of(t, offset) for t in (at.since, at.until - 1))
+    found = themes.lines(data.themes(stamp, at.where, offset), first, last)
+    upto = data.themes_upto(stamp, at.where.brands)
+    frame.html(pieces.heading("Themes of complaint", themes.upto_words(upto, at.zone)))
+    if not found:
+        frame.html(themes.empty(upto))
+        return
+    frame.html(themes.table(found[:THEMES], at.until - figures.DAY, at.zone, at.choice.query()))
+    if len(found) > THEMES:
+        frame.html(pieces.nothing(f"The {THEMES} largest of {len(found)}."))
 
 
 def _pick() -> tuple[str, str]:
