@@ -179,7 +179,7 @@ def _stages_unless_running(store: Store, pipeline: Pipeline, *, judge: bool) -> 
     from listener.pipeline import Tick
     from listener.store import RunLock
 
-    only = ("place", "audit", "flag", "group", "count", "spike")
+    only = ("place", "audit", "flag", "group", "count", "spike", "theme")
     try:
         with RunLock(store.path), progress() as bar:
             tasks: dict[str, Any] = {}

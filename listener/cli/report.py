@@ -46,7 +46,17 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 (found["stages"].get(name) or {}).get("rows", 0),
                 (found["stages"].get(name) or {}).get("last_error") or "",
             )
-            for name in ("place", "audit", "flag", "judge", "group", "count", "spike", "alert")
+            for name in (
+                "place",
+                "audit",
+                "flag",
+                "judge",
+                "group",
+                "count",
+                "spike",
+                "theme",
+                "alert",
+            )
         ],
     )
     costs = {row["source"]: row for row in found["costs"]["sources"]}

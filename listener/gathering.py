@@ -1,0 +1,252 @@
+"""From a platform into the store: walk a source, match its posts, keep each page whole.
+
+What fails goes into the coverage ledger, and the source waits; what a page brought is in the store or
+its cursor stands before it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from listener import addressing, collectors
+from listener.collectors import Clock, Collector, Context, Page, utc_now
+from listener.config import Config, Source
+from listener.errors import CollectorError, LimitError, PlatformError, UnreachableError
+from listener.mention import Post, Query, epoch
+from listener.store import Saved, Store
+
+if TYPE_CHECKING:
+    from listener.matching import Matcher
+    from sentiment.model import Judge
+
+log = logging.getLogger("groundswell")
+
+THREADS_AT_MOST = 20  # read after each round of a source
+DAY = 86_400
+
+
+class Gathering:
+    """One store, one configuration, and the way of a post from its platform into the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        *,
+        clock: Clock = utc_now,
+        secrets: dict[str, str] | None = None,
+        load_judge: Callable[[], Judge] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self.secrets = secrets or {}
+        self.sleep = sleep
+        self.judge_at_most: int | None = None  # mentions a round; the schedule keeps rounds short
+        self.stopping = threading.Event()  # set it, and every stage ends after its current batch
+        self._up_since = epoch(clock())
+        self._looked = -1  # the minute in which all kinds of alerts were last looked for
+        self._load_judge = load_judge
+        self._handles = {
+            handle: brand.name for brand in config.all_brands() for handle in brand.all_handles()
+        }
+        self._accounts = addressing.accounts(config.all_brands())
+        self._brands = {brand.name: brand for brand in config.all_brands()}
+        self._own = [b.name for b in config.all_brands() if not b.competitor]
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """Built once; spellings that the audit suspended are left out."""
+        return self._build_matcher(self.store.suspended())
+
+    def _build_matcher(self, suspended: Mapping[str, frozenset[str]]) -> Matcher:
+        from listener.matching import Matcher
+
+        return Matcher(
+            [b.terms(suspended.get(b.name, frozenset())) for b in self.config.all_brands()]
+        )
+
+    def brand_of(self, post: Post) -> str | None:
+        """The brand whose own account wrote this, or None: a customer, a stranger, not known.
+
+        An export that says "from the brand" of an account that no brand lists is believed, and the
+        handle stands for the brand.
+        """
+        handle = (post.author.handle or "").lstrip("@").lower()
+        if post.incoming is not True and handle in self._handles:
+            return self._handles[handle]
+        if post.incoming is False:
+            return f"@{handle}" if handle else "@unknown"
+        return None
+
+    def _addressed_to(self, posts: Sequence[Post]) -> list[tuple[str, ...]] | None:
+        """The brands' accounts that each post replies to; None where no post replies to any."""
+        parents = addressing.parents(posts)
+        if not parents:
+            return None
+        handles = {post.key: post.author.handle for post in posts if post.key in parents}
+        handles |= self.store.handles_of(sorted(parents - handles.keys()))
+        return addressing.addressed_to(posts, handles, self._accounts)
+
+    def keep(self, page: Page, *, source: str, platform: str, query: str) -> Saved:
+        """Match a page's posts and store it whole."""
+        matcher = self.matcher  # another thread may put a new one in its place
+        matches = matcher.match_many(
+            [post.text for post in page.posts],
+            addressed_to=self._addressed_to(page.posts),
+            links=addressing.hidden_links(page.posts, self._accounts),
+        )
+        return self.store.save_page(
+            page,
+            source=source,
+            platform=platform,
+            query=query,
+            matches=matches,
+            from_brand=[self.brand_of(post) for post in page.posts],
+            rules=matcher.version,
+            now=epoch(self.clock()),
+        )
+
+    def collector(self, source: Source) -> Collector:
+        """The collector of a source, with its secrets, its clock and its purse."""
+        found = collectors.load(source.platform)
+        return found(
+            Context(
+                source=source.name,
+                options=found.options.model_validate(source.own_options()),
+                secrets={
+                    s.name: self.secrets[s.name] for s in found.secrets if s.name in self.secrets
+                },
+                clock=self.clock,
+                sleep=self._wait,
+                spend=lambda requests, usd: self.spend(source, requests, usd),
+            )
+        )
+
+    def spend(self, source: Source, requests: int, usd: float) -> None:
+        """Raise BudgetError when this request would cross the source's budget; asked before it."""
+        self.store.charge(source.name, source.budget, self.clock(), requests, usd)
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep, but not past a stop: a platform's limit must not hold up the end of the process."""
+        if self.sleep is time.sleep:
+            self.stopping.wait(seconds)
+        else:
+            self.sleep(seconds)
+
+    def recheck(self, source: Source, limit: int) -> int:
+        """Ask the platform whether the next stored posts are still there; follow what is gone.
+
+        Returns how many posts were found deleted, protected or without their place. A failure leaves
+        the round where it stands.
+        """
+        collector = self.collector(source)
+        after = str((self.store.cursor(source.name, "recheck") or {}).get("after", ""))
+        rows = self.store.to_recheck(source.platform, after, limit)
+        found = 0
+        if rows:
+            placed = {row["native_id"] for row in rows if row["placed"]}
+            gone = collector.recheck([row["native_id"] for row in rows], placed)
+            found = self.store.save_deletions(source.platform, gone, epoch(self.clock()))
+        after = rows[-1]["key"] if len(rows) == limit else ""
+        self.store.save_rechecked(source.name, after, epoch(self.clock()))
+        return found
+
+    def queries(self, source: Source) -> list[Query]:
+        """What a source is asked for. A source that yields everything has one query for all brands."""
+        found = collectors.load(source.platform)
+        if found.everything:
+            return [Query("all", tuple(self._brands), tuple(self._brands))]
+        from listener.collectors.packing import pack
+
+        options = found.options.model_validate(source.own_options())
+        return pack([b.terms() for b in self.config.all_brands()], found, options)[0]
+
+    def collect(self, source: Source) -> Saved:
+        """Walk one source to its end for all its queries; failures go into the ledger."""
+        saved = Saved()
+        now = epoch(self.clock())
+        held = self.store.value("SELECT open_until FROM health WHERE source = ?", (source.name,))
+        if held is not None and held > now:
+            return saved
+        collector = self.collector(source)
+        for query in self.queries(source):
+            try:
+                for page in collector.fetch(query, self.store.cursor(source.name, query.name)):
+                    if self.stopping.is_set():
+                        return saved  # the cursor stands before this page: it is read again
+                    saved += self.keep(
+                        page, source=source.name, platform=source.platform, query=query.name
+                    )
+                    if page.complete and query.name.startswith("account:"):
+                        # All that the brand's own account wrote is here: who is not answered by
+                        # now has not been answered.
+                        unread = self.store.unread_threads(source.platform)
+                        self.store.mark_threads_read(unread, epoch(self.clock()))
+            except CollectorError as error:
+                self._held_back(source, query, error)
+                if not isinstance(error, PlatformError) or isinstance(error, UnreachableError):
+                    return saved  # a limit, a refused login, no network: so for the others too
+        if collector.reads_threads:
+            saved += self.read_threads(source, collector)
+        return saved
+
+    def read_threads(self, source: Source, collector: Collector) -> Saved:
+        """Look whether open mentions of the last week were answered, each at most once an hour.
+
+        Of a thread, what hangs below the mention and what the brand wrote is kept, and no more.
+        """
+        saved, now = Saved(), epoch(self.clock())
+        rows = self.store.threads_to_read(
+            source.platform, since=now - 7 * DAY, before=now - 3600, limit=THREADS_AT_MOST
+        )
+        for row in rows:
+            try:
+                mention = collector.to_post(json.loads(row["payload"]))
+                page = collector.thread(mention)
+            except CollectorError as error:
+                self._held_back(source, Query("threads", (), ()), error)
+                break
+            except ValueError:
+                continue  # a payload that retention has emptied
+            if page is None or self.stopping.is_set():
+                break
+            below = {mention.native_id}
+            for post in sorted(page.posts, key=lambda p: p.created_at):
+                if post.reply_to in below or self.brand_of(post) is not None:
+                    below.add(post.native_id)
+            page = replace(page, posts=[p for p in page.posts if p.native_id in below])
+            saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
+            self.store.mark_threads_read([row["thread"]], now)
+        return saved
+
+    def _held_back(self, source: Source, query: Query, error: CollectorError) -> None:
+        """Note a failure; wait for the reset that was named, else back off with jitter."""
+        now = epoch(self.clock())
+        row = self.store.one("SELECT failures FROM health WHERE source = ?", (source.name,))
+        failures = int(row["failures"]) if row else 0
+        resets_at = error.resets_at if isinstance(error, LimitError) else None
+        if resets_at is None:
+            delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
+            resets_at = now + delay
+        self.store.save_failure(
+            source=source.name,
+            platform=source.platform,
+            query=query.name,
+            reason=str(error),
+            now=now,
+            limited=isinstance(error, LimitError),
+            open_until=int(resets_at),
+            requests=error.requests,
+            cost_usd=error.cost_usd,
+        )
+        log.warning("%s: %s", source.name, error)
