@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,22 @@ def status(stamp: str) -> Row:
 @_cached
 def counts(stamp: str, columns: tuple[str, ...], where: Filter) -> list[Row]:
     """``posts`` and ``copies`` summed by columns of hour, brand, platform, country, region, …"""
+    return _store().counts_by(columns, where)
+
+
+def history(stamp: str, columns: tuple[str, ...], where: Filter, since: int) -> list[Row]:
+    """Counts with the weeks before ``since``, from which the usual is learnt.
+
+    Those weeks are nine tenths of the cost and hardly ever change: they are up to a minute old.
+    """
+    if where.since is None or where.since >= since:
+        return counts(stamp, columns, where)
+    before = _counts_before(_file(stamp), columns, replace(where, until=since))
+    return before + counts(stamp, columns, replace(where, since=since))
+
+
+@_minutely
+def _counts_before(file: str, columns: tuple[str, ...], where: Filter) -> list[Row]:
     return _store().counts_by(columns, where)
 
 

@@ -24,7 +24,7 @@ def show(stamp: str, at: Scope) -> None:
     names = charts.names()
     reach = data.span(stamp)
     assert reach is not None
-    rows = data.counts(stamp, ("hour", "label"), at.history)
+    rows = data.history(stamp, ("hour", "label"), at.history, at.since)
     gaps = data.gaps(stamp, at.history.since or 0)
     series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
