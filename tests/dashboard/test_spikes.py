@@ -71,6 +71,11 @@ def test_where_names_a_region_only_when_its_share_grew() -> None:
     text = said(row(), same)
     assert "No one place" in text
     assert "most from France, much as before: 100 %" in text
+    few = posts(9, START, "my flight was cancelled", "BE", "b")
+    french = posts(110, START, "my flight was cancelled", "FR", "s")
+    some = found(french + few, posts(300, START - 90 * HOUR, "where is my seat", "FR", "u"))
+    assert some.of("region")[0].name == "BE", "beyond chance, and yet no answer to where"
+    assert "No one place" in said(row(), some)
     nowhere = found(posts(40, START, "my flight was cancelled", None, "s"))
     assert "none of these posts has a known place" in said(row(), nowhere)
 

@@ -15,6 +15,7 @@ from listener.collectors import Coverage, Page
 from listener.mention import Author, Match, Post, epoch, moment
 from listener.store import Filter, Store
 from listener.store.stages import Score
+from sentiment import themes as pure
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -114,6 +115,18 @@ def test_a_new_cause_is_a_new_theme_and_old_ids_stay(store: Store) -> None:
     (new,) = set(now) - set(old)
     assert "app" in now[new]["name"]
     assert now[new]["first_at"] >= BEGIN + 2 * DAY
+
+
+def test_posts_that_found_what_is_there_already_join_it() -> None:
+    posts = [(f"x:{i}", BEGIN + i, pure.terms(TOLD[0].format(i))) for i in range(60)]
+    vocabulary = pure.Vocabulary()
+    vocabulary.add([terms for _, _, terms in posts])
+    known = pure.Theme(5)
+    known.add([terms for _, _, terms in posts[:20]], vocabulary)
+    state = themes._Brand("Acme", BEGIN, BEGIN, vocabulary, {5: known}, posts[20:], next_id=6)
+    themes._search(state)
+    assert set(state.placed.values()) == {5}
+    assert set(state.themes) == {5}
 
 
 def test_what_waits_to_be_judged_holds_up_what_comes_after_it(store: Store) -> None:
