@@ -352,7 +352,7 @@ def ledger(stamp: str, since: int, limit: int) -> list[Row]:
 def variants(stamp: str) -> list[VariantAudit]:
     """Each spelling's record: hits, what only it found, its precision where people looked."""
     store = _store()
-    return audit(store.variant_hits(), suspended=store.suspended())
+    return audit(store.variant_hits(), suspended=store.suspended(), kept=store.kept())
 
 
 def running() -> int | None:

@@ -237,3 +237,15 @@ def m006_spellings_and_floods(db: Database) -> None:
 def m007_known_at(db: Database) -> None:
     """When the counts first told of a spike; ``found_at`` is when we looked."""
     _run(db, "ALTER TABLE spikes ADD COLUMN known_at INTEGER")
+
+
+@migrations()
+def m008_newest_of_all_brands(db: Database) -> None:
+    """The wall shows the newest mentions of all brands, and what is due first."""
+    _run(
+        db,
+        """
+        CREATE INDEX mentions_created ON mentions (created_at);
+        CREATE INDEX cases_waiting ON cases (due_at) WHERE thread_state = 'unanswered'
+        """,
+    )

@@ -219,8 +219,8 @@ class Collected(Base):
             db.execute("DELETE FROM scores WHERE key = ?", (key,))
             # Found in the new text by a spelling in use, it counts, whatever found it in the old one.
             db.execute(
-                "UPDATE mentions SET judged_at = NULL, wrong = CASE wrong WHEN 2 THEN 0 ELSE wrong "
-                "END WHERE key = ?",
+                "UPDATE mentions SET judged_at = NULL, theme = NULL, "
+                "wrong = CASE wrong WHEN 2 THEN 0 ELSE wrong END WHERE key = ?",
                 (key,),
             )
         rows = []

@@ -89,8 +89,11 @@ class Reads(Base):
     def span(self, brands: Sequence[str] = ()) -> tuple[int, int] | None:
         """The first and last hour that has mentions, or None when there is none."""
         clause, values = Filter(brands=tuple(brands)).where("hour")
+        # Two questions that an index answers at its ends; asked as one, SQLite reads every row.
         row = self.one(
-            f"SELECT MIN(hour) AS first, MAX(hour) AS last FROM counts WHERE {clause}", values
+            f"SELECT (SELECT MIN(hour) FROM counts WHERE {clause}) AS first, "
+            f"(SELECT MAX(hour) FROM counts WHERE {clause}) AS last",
+            [*values, *values],
         )
         return None if row is None or row["first"] is None else (row["first"], row["last"])
 

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from listener.collectors import Coverage, Deletion, Page, Reject
 from listener.errors import StoreBusy, StoreError
-from listener.mention import Author, Match, Place, Post
+from listener.mention import Author, Match, Place, Post, epoch
 from listener.schema import migrations
 from listener.store import Filter, RunLock, Saved, Store, lock_holder
 from listener.store.stages import Score
@@ -77,9 +77,22 @@ def test_an_edited_text_is_judged_anew_and_old_brands_go(store: Store) -> None:
     save(store, [post(1), post(2)])
     scores = [Score(f"x:{n}", "Acme", "negative", 0.8, 0.1, 0.1, 0.8) for n in (1, 2)]
     store.save_scores("m1", scores, NOW)
+    with store.write() as db:
+        db.execute("UPDATE mentions SET theme = 7")
     save(store, [post(1, "acme is fast now"), post(2, "never mind")])
     assert [r["key"] for r in store.unjudged(10)] == ["x:1"]
+    assert store.value("SELECT COUNT(*) FROM mentions WHERE theme IS NOT NULL") == 0
     assert store.status(NOW)["counts"]["mentions"] == 1
+
+
+def test_the_span_is_that_of_the_brands_asked_for(store: Store) -> None:
+    assert store.span() is None
+    save(store, [post(1), replace(post(2), created_at=post(1).created_at + timedelta(hours=5))])
+    store.recount()
+    first = epoch(post(1).created_at) // 3600 * 3600
+    assert store.span() == (first, first + 5 * 3600)
+    assert store.span(["Acme"]) == (first, first + 5 * 3600)
+    assert store.span(["Other"]) is None
 
 
 def test_posts_cursor_and_coverage_come_and_go_together(store: Store) -> None:
