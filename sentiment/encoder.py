@@ -19,7 +19,10 @@ from torch import Tensor
 
 TOKENS_PER_BATCH = 2048
 """Keeps a batch's activations near the second-level cache; much larger batches were slower."""
-RAGGED = 0.9
+ROWS = 64
+"""Batches are filled up to a multiple of so many tokens, so that products come in few sizes: oneDNN
+keeps a program for each size it has met, and a monitor that runs for weeks meets them all."""
+RAGGED = 0.8
 """A batch may mix lengths down to this share of its longest: less padding than the mask costs."""
 
 
@@ -39,7 +42,8 @@ def _pack(p: dict[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
     Without this, every product lays them out anew. These operators are torch's own (its compiler calls
     them), but not documented: where they are missing or refuse, the plain product does.
     """
-    names = [f"{layer}.{part}" for layer in layers for part in ("qkv", "ao", "fi", "fo")]
+    parts = ("qkv", "q", "kv", "ao", "fi", "fo")
+    names = [f"{layer}.{part}" for layer in layers for part in parts if f"{layer}.{part}.w" in p]
     try:
         packed = {
             n: torch.ops.mkldnn._reorder_linear_weight(p[f"{n}.w"].contiguous()) for n in names
@@ -78,18 +82,30 @@ class Encoder:
         if fast:
             self.layers += [f"exit.l{i}" for i in range(config["exit"]["layers"])]
         wanted = ("word", "pos", "type", "eln")
-        heads = tuple(f"{self.prefix}{part}" for part in ("pool", "cls", "int"))
-        self.p = {
-            k: v.to(dtype)
+        heads = tuple(f"{self.prefix}{part}" for part in ("pool", "target", "cls", "int"))
+        found = {
+            k: v
             for k, v in tensors.items()
             if k.rsplit(".", 1)[0] in (*wanted, *heads)
             or k in wanted
             or any(k.startswith(f"{layer}.") for layer in self.layers)
         }
-
+        for name in self.layers:
+            self._fold_scale(found, name)
+        _split(found, self.layers[-1], self.hidden)
+        self.p = {k: v.to(dtype) for k, v in found.items()}
         self.packed = _pack(self.p, self.layers) if dtype == torch.bfloat16 else {}
 
-    def _linear(self, x: Tensor, name: str, gelu: bool = False) -> Tensor:
+    def _fold_scale(self, p: dict[str, Tensor], name: str) -> None:
+        """Let the queries come out of their matrix already divided by the root of the head's size."""
+        scale = torch.ones(3 * self.hidden)
+        scale[: self.hidden] = 1.0 / math.sqrt(self.hidden // self.heads)
+        p[f"{name}.qkv.w"] = p[f"{name}.qkv.w"] * scale[:, None]
+        p[f"{name}.qkv.b"] = p[f"{name}.qkv.b"] * scale
+
+    def _linear(
+        self, x: Tensor, name: str, gelu: bool = False, add: Tensor | None = None
+    ) -> Tensor:
         """One linear step, GELU fused into it where the weights are packed."""
         bias = self.p[f"{name}.b"]
         if name in self.packed:
@@ -121,41 +137,103 @@ class Encoder:
     def _batch(self, batch: list[Encoded], width: int) -> tuple[Tensor, Tensor]:
         ids = torch.ones(len(batch), width, dtype=torch.long)
         types = torch.zeros(len(batch), width, dtype=torch.long)
+        # Only the first token and the target's are read in the end: the last layer does no others.
+        spans = [(a, min(b, width)) for a, b in (item.target or (0, 0) for item in batch)]
+        most = max(b - a for a, b in spans)
+        read = torch.zeros(len(batch), 1 + max(0, most), dtype=torch.long)
         ragged = False
         for i, item in enumerate(batch):
             row = item.ids if len(item.ids) <= width else [*item.ids[: width - 1], item.ids[-1]]
             ids[i, : len(row)] = torch.tensor(row)
             ragged |= len(row) < width
-            if item.target:
-                types[i, item.target[0] : min(item.target[1], width)] = 1
+            a, b = spans[i]
+            if a < b:
+                types[i, a:b] = 1
+                read[i, 1 : 1 + b - a] = torch.arange(a, b)
         mask = None
         if ragged:
             mask = torch.zeros(len(batch), 1, 1, width, dtype=self.dtype)
             mask.masked_fill_((ids == 1)[:, None, None], -1e4)
         x = self.p["word"][ids] + self.p["pos"][:width] + self.p["type"][types]
         x = F.layer_norm(x, (self.hidden,), self.p["eln.w"], self.p["eln.b"], self.eps)
-        for name in self.layers:
-            x = self._layer(x, mask, name)
-        return self._heads(x[:, 0])
+        x = _stepped(x.flatten(0, 1))
+        for name in self.layers[:-1]:
+            x = self._layer(x, mask, name, (len(batch), width))
+        x = self._last(x, mask, self.layers[-1], (len(batch), width), read)
+        return self._heads(x, read[:, 1:] > 0)
 
-    def _layer(self, x: Tensor, mask: Tensor | None, name: str) -> Tensor:
-        p, (n, t, h) = self.p, x.shape
-        d = h // self.heads
-        qkv = self._linear(x, f"{name}.qkv").view(n, t, 3, self.heads, d)
+    def _layer(self, x: Tensor, mask: Tensor | None, name: str, shape: tuple[int, int]) -> Tensor:
+        """``x`` holds the tokens of ``shape`` (posts, width) row by row, then rows of no meaning."""
+        n, t = shape
+        qkv = self._linear(x, f"{name}.qkv")[: n * t].view(n, t, 3, self.heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        scores = torch.matmul(q * (1.0 / math.sqrt(d)), k.transpose(-1, -2))
-        if mask is not None:
-            scores += mask
-        context = torch.matmul(scores.softmax(-1), v).transpose(1, 2).reshape(n, t, h)
-        x = x + self._linear(context, f"{name}.ao")
-        x = F.layer_norm(x, (h,), p[f"{name}.aln.w"], p[f"{name}.aln.b"], self.eps)
-        x = x + self._linear(self._linear(x, f"{name}.fi", gelu=True), f"{name}.fo")
-        return F.layer_norm(x, (h,), p[f"{name}.oln.w"], p[f"{name}.oln.b"], self.eps)
+        return self._rest(x, self._attend(q, k, v, mask, len(x)), name)
 
-    def _heads(self, first: Tensor) -> tuple[Tensor, Tensor]:
+    def _last(
+        self, x: Tensor, mask: Tensor | None, name: str, shape: tuple[int, int], read: Tensor
+    ) -> Tensor:
+        """The last layer for the tokens at ``read`` [n, m] alone; the same numbers for less work."""
+        (n, t), h = shape, self.hidden
+        kv = self._linear(x, f"{name}.kv")[: n * t].view(n, t, 2, self.heads, -1)
+        k, v = kv.permute(2, 0, 3, 1, 4)
+        tokens = x[: n * t].view(n, t, h)
+        picked = _stepped(tokens.gather(1, read[:, :, None].expand(-1, -1, h)).flatten(0, 1))
+        q = self._linear(picked, f"{name}.q")[: read.numel()].view(
+            n, -1, self.heads, h // self.heads
+        )
+        out = self._rest(picked, self._attend(q.transpose(1, 2), k, v, mask, len(picked)), name)
+        return out[: read.numel()].view(n, -1, h)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rows: int) -> Tensor:
+        """Queries [n, heads, m, d] read keys and values [n, heads, t, d]; gives [rows, hidden]."""
+        n, heads, m, d = q.shape
+        if m == k.shape[2] and n == TOKENS_PER_BATCH // m:
+            # Two plain products are faster, but each new shape keeps memory: only for full batches.
+            scores = torch.bmm(q.reshape(-1, m, d), k.reshape(-1, m, d).transpose(1, 2))
+            if mask is not None:
+                scores = (scores.view(n, heads, m, m) + mask).view(-1, m, m)
+            context = torch.bmm(scores.softmax(-1), v.reshape(-1, m, d)).view(n, heads, m, d)
+        else:
+            context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        out = q.new_zeros(rows, heads * d)
+        out[: n * m].view(n, m, heads, d).copy_(context.transpose(1, 2))
+        return out
+
+    def _rest(self, x: Tensor, context: Tensor, name: str) -> Tensor:
+        p, h = self.p, (self.hidden,)
+        x = x + self._linear(context, f"{name}.ao")
+        x = F.layer_norm(x, h, p[f"{name}.aln.w"], p[f"{name}.aln.b"], self.eps)
+        x = x + self._linear(self._linear(x, f"{name}.fi", gelu=True), f"{name}.fo")
+        return F.layer_norm(x, h, p[f"{name}.oln.w"], p[f"{name}.oln.b"], self.eps)
+
+    def _heads(self, x: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
+        """Both heads read the first token and, where a target is marked, the mean of its tokens.
+
+        ``x`` is [n, 1 + m, hidden], the first token before the target's; ``marked`` [n, m] says which
+        of the latter there are.
+        """
         p, e = self.p, self.prefix
-        pooled = torch.tanh(F.linear(first, p[f"{e}pool.w"], p[f"{e}pool.b"]))
+        first = F.linear(x[:, 0], p[f"{e}pool.w"], p[f"{e}pool.b"])
+        if marked.numel():
+            share = marked.to(x.dtype) / marked.sum(1, keepdim=True).clamp_min(1).to(x.dtype)
+            target = torch.einsum("bth,bt->bh", x[:, 1:], share)
+            first = first + F.linear(target, p[f"{e}target.w"])
+        pooled = torch.tanh(first)
         return (
             F.linear(pooled, p[f"{e}cls.w"], p[f"{e}cls.b"]).float(),
             F.linear(pooled, p[f"{e}int.w"], p[f"{e}int.b"]).float(),
         )
+
+
+def _stepped(x: Tensor) -> Tensor:
+    """Rows filled up to a multiple of ROWS: each new size of a product costs memory for good."""
+    missing = -len(x) % ROWS
+    return F.pad(x, (0, 0, 0, missing)) if missing else x
+
+
+def _split(p: dict[str, Tensor], name: str, hidden: int) -> None:
+    """The last layer's queries apart from its keys and values: fewer tokens ask than are asked."""
+    for kind in "wb":
+        joined = p.pop(f"{name}.qkv.{kind}")
+        p[f"{name}.q.{kind}"] = joined[:hidden].contiguous()
+        p[f"{name}.kv.{kind}"] = joined[hidden:].contiguous()

@@ -24,7 +24,8 @@ OUT = click.option(
     help="Where the shipped files go.",
 )  # fmt: skip
 TWO_BRANDS = Path("tests/sentiment/data/two_brands.tsv")
-VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 3_000
+VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 12_000
+COMPOSED, NAMED = 40_000, 2_000
 
 
 @click.group()
@@ -82,10 +83,19 @@ def base(wheels: Path, shared: Path, work: Path) -> None:
 def _corpus(shared: Path, work: Path) -> Any:
     from tokenizers import Tokenizer
 
-    from sentiment.training import data, templates
+    from sentiment.training import compose, data, templates
 
     corpus = data.Corpus(shared, Tokenizer.from_file(str(work / "tokenizer.json")))
     corpus.add_marked("template", templates.make(random.Random(5), PAIRS))
+    posts = {name: corpus.posts_with_a_name(name) for name in ("english", *compose.OTHERS)}
+    made = compose.make(random.Random(6), corpus.airline_posts, posts, COMPOSED)
+    corpus.add_marked("composed", made)
+    # A post about one brand only is judged with its brand marked too.
+    named = {name: corpus.posts_with_a_name(name) for name in corpus.texts}
+    rng = random.Random(7)
+    corpus.add_marked(
+        "named", [p for ps in named.values() for p in rng.sample(ps, min(len(ps), NAMED))]
+    )
     return corpus
 
 
@@ -158,6 +168,7 @@ def _start(work: Path, out: Path, *, resume: bool, from_weights: bool) -> dict[s
 
         (work / "tokenizer.json").write_bytes((out / TOKENIZER).read_bytes())
         params = {k: v for k, v in read_tensors(out).items() if not k.startswith("exit.")}
+        params.setdefault("target.w", torch.zeros(params["pool.w"].shape))
         return {"params": params, "hot": read_config(out)["shape"]["trained_rows"]}
     state: dict[str, Any] = torch.load(work / ("last.pt" if resume else "base.pt"))
     return state
@@ -173,6 +184,32 @@ def trained(state: dict[str, Any]) -> dict[str, Any]:
         params.update(zip(names, state["mean"], strict=False))
         params["word"] = torch.cat([state["mean"][-1], params["word"][state["hot"] :]])
     return params
+
+
+@main.command()
+@click.option(
+    "--share",
+    type=float,
+    default=0.85,
+    show_default=True,
+    help="Of the new; the rest is the old's.",
+)
+@WORK
+@OUT
+def average(share: float, work: Path, out: Path) -> None:
+    """After ``train --from-weights``: the average of the shipped weights and the new ones.
+
+    Small languages are seen many times in a run and begin to be learned by heart; the average with
+    where the run began judges them better (Wortsman et al. 2022, model soups).
+    """
+    import torch
+
+    state = torch.load(work / "last.pt")
+    new, old = trained(state), _start(work, out, resume=False, from_weights=True)["params"]
+    state["params"] = {k: torch.lerp(old[k].float(), new[k].float(), share) for k in new}
+    state["mean"] = None
+    torch.save(state, work / "averaged.pt")
+    (work / "averaged.pt").replace(work / "last.pt")
 
 
 @main.command("exit")

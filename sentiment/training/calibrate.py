@@ -20,7 +20,7 @@ from sentiment.evaluate import calibration_error
 Floats = npt.NDArray[np.float64]
 FOLDS, LEAST_ROWS = 5, 250
 TEMPERATURES = np.round(np.arange(0.5, 2.55, 0.05), 2)
-BIASES = np.round(np.arange(-0.9, 0.95, 0.1), 2)
+BIASES = np.round(np.arange(-1.5, 1.55, 0.1), 2)
 
 
 @dataclass

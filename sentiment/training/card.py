@@ -52,6 +52,9 @@ def _brands(measures: dict[str, Any]) -> list[str]:
         f"| right, all labels | {_per_cent(full, 'accuracy')} "
         f"| {_per_cent(full, 'accuracy_without_target')} "
         f"| {_per_cent(fast, 'accuracy')} |",
+        f"| right, the {full['labels_unread']} labels of posts that nobody had read when the "
+        f"training's own sentences were written | {_per_cent(full, 'accuracy_unread')} "
+        f"| | {_per_cent(fast, 'accuracy_unread')} |",
         "| right, posts that feel differently about the two "
         f"({full['labels_in_mixed_posts']} labels) "
         f"| {_per_cent(full, 'accuracy_in_mixed_posts')} "

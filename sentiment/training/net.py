@@ -64,15 +64,26 @@ def embed(p: dict[str, Tensor], rows: Tensor, types: Tensor, drop: float = 0.0) 
     return F.dropout(x, drop) if drop else x
 
 
-def head(p: dict[str, Tensor], x: Tensor, prefix: str, drop: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Sentiment and intent logits from the first token."""
-    pooled = torch.tanh(F.linear(x[:, 0], p[f"{prefix}pool.w"], p[f"{prefix}pool.b"]))
+def head(
+    p: dict[str, Tensor], x: Tensor, types: Tensor, prefix: str, drop: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Sentiment and intent logits from the first token and, where one is marked, from the target's."""
+    first = F.linear(x[:, 0], p[f"{prefix}pool.w"], p[f"{prefix}pool.b"])
+    if types.any():
+        first = first + F.linear(at_target(x, types), p[f"{prefix}target.w"])
+    pooled = torch.tanh(first)
     if drop:
         pooled = F.dropout(pooled, drop)
     return (
         F.linear(pooled, p[f"{prefix}cls.w"], p[f"{prefix}cls.b"]).float(),
         F.linear(pooled, p[f"{prefix}int.w"], p[f"{prefix}int.b"]).float(),
     )
+
+
+def at_target(x: Tensor, types: Tensor) -> Tensor:
+    """Mean of the target's tokens, [batch, hidden]; zeros where none is marked."""
+    marked = types.to(x.dtype)
+    return torch.einsum("bth,bt->bh", x, marked / marked.sum(1, keepdim=True).clamp_min(1))
 
 
 def from_base(
@@ -103,8 +114,10 @@ def from_base(
 
 
 def add_heads(p: dict[str, Tensor], prefix: str, intents: int, g: torch.Generator) -> None:
-    """A pooler that starts as identity, a three-class head and an intent head, in place."""
+    """A pooler that starts as identity, a target's share that starts as nothing, a three-class head
+    and an intent head, in place."""
     p[f"{prefix}pool.w"], p[f"{prefix}pool.b"] = torch.eye(HIDDEN), torch.zeros(HIDDEN)
+    p[f"{prefix}target.w"] = torch.zeros(HIDDEN, HIDDEN)
     for name, n in (("cls", 3), ("int", intents)):
         p[f"{prefix}{name}.w"] = 0.02 * torch.randn(n, HIDDEN, generator=g)
         p[f"{prefix}{name}.b"] = torch.zeros(n)

@@ -16,6 +16,9 @@ from sentiment.training import intents, net
 
 LIMIT = 50_000_000
 MAX_LENGTH = 128
+FOUR_BIT_TAIL = 1_800
+"""Trained word rows, the highest ids and so the rarest pieces, that four bits must do for: what the
+target's matrices take, the word rows give, and the file stays under the limit."""
 
 
 def eight_bits(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,11 +50,12 @@ def write(
 ) -> None:
     """Write weights, tokenizer and configuration to ``out``; refuse a weights file over the limit."""
     out.mkdir(parents=True, exist_ok=True)
+    eight = hot - FOUR_BIT_TAIL
     stored: dict[str, Tensor] = {}
     for name, tensor in params.items():
         if name == "word":
-            stored["word.hot"], stored["word.hot.scale"] = eight_bits(tensor[:hot])
-            stored["word.cold"], stored["word.cold.scale"] = four_bits(tensor[hot:])
+            stored["word.hot"], stored["word.hot.scale"] = eight_bits(tensor[:eight])
+            stored["word.cold"], stored["word.cold.scale"] = four_bits(tensor[eight:])
         elif tensor.dim() == 2 and tensor.shape[0] >= 256:
             stored[name], stored[f"{name}.scale"] = eight_bits(tensor)
         else:

@@ -35,6 +35,7 @@ def start(params: Params, seed: int = 1) -> Params:
     for part in ("pool", "cls", "int"):
         for kind in "wb":
             out[f"exit.{part}.{kind}"] = params[f"{part}.{kind}"].clone()
+    out["exit.target.w"] = params["target.w"].clone()
     return out
 
 
@@ -106,12 +107,12 @@ def _loss(
             if i == AFTER:
                 middle = x
             x = net.layer(half, x, extra, f"l{i}")
-        teacher, teacher_intents = net.head(half, x, "")
+        teacher, teacher_intents = net.head(half, x, types, "")
     copies = {k: v.bfloat16() for k, v in own.items()}
     y = middle
     for i in range(LAYERS):
         y = net.layer(copies, y, extra, f"exit.l{i}")
-    guess, guess_intents = net.head(copies, y, "exit.")
+    guess, guess_intents = net.head(copies, y, types, "exit.")
     loss = F.kl_div(guess.log_softmax(1), teacher.softmax(1), reduction="batchmean")
     loss = loss + 0.15 * F.kl_div(
         guess_intents.log_softmax(1), teacher_intents.softmax(1), reduction="batchmean"

@@ -1,8 +1,9 @@
 """Comparisons written by us: two brands in one post, and how the post feels about each.
 
 Two posts set one after the other teach which half to listen to, but not "A is better than B". These
-templates do. ``{a}`` and ``{b}`` are the brands; each line gives the label toward a and toward b. They
-were written before the two-brand test posts were read.
+templates do. ``{a}`` and ``{b}`` are the brands; each line gives the label toward a and toward b; ``{c}``
+is a complaint about a, ``{d}`` a praise of it. ENGLISH and OTHER were written before the two-brand test
+posts were read; SPOKEN, and all of compose.py, after those of even rows had been read: the odd rows judge.
 """
 
 # ruff: noqa: E501 - lists read best unbroken
@@ -87,6 +88,146 @@ ENGLISH: tuple[tuple[str, int, int], ...] = (
     ("{a} merging with {b} is the worst thing that ever happened", N, N),
     ("ever since {a} merged with {b} the service has been terrible", N, N),
 )
+SPOKEN: tuple[tuple[str, int, int], ...] = (
+    # Said to {a}; what is felt toward it often shows only in what is said of {b}.
+    ("{a} this is why I fly {b}", N, P),
+    ("{a} this is exactly why everybody uses {b}", N, P),
+    ("{a} thanks for reminding me how good {b} is", N, P),
+    ("{a} thank you for making me appreciate {b}", N, P),
+    ("{a} {c}. {b} it is then", N, P),
+    ("{a} {c}. {b} would have me home by now", N, P),
+    ("{a} {c}. Did you know {b} does this in two minutes?", N, P),
+    ("{a} {c} but {b} had no problem", N, P),
+    ("{a} {c}, yet somehow {b} is right on time", N, P),
+    ("{a} {c}. Meanwhile {b} keeps its word", N, P),
+    ("{a} {c}. I'm a {b} person from now on", N, P),
+    ("{a} {c}. I'd expect that, but not after years with {b}", N, P),
+    ("{a} {c}. You could learn a thing or two from {b}", N, P),
+    ("{a} {c}. Even my grandma told me to go with {b}", N, P),
+    ("{a} {c}. {b} please take me back", N, P),
+    ("{a} {c}. Time to see what {b} can do for me", N, P),
+    ("{a} {c}. Time to give {b} a try", N, P),
+    ("{a} {c}. Guess who's getting my money next time? {b}", N, P),
+    ("{a} why can {b} do it and you can't? {c}", N, P),
+    ("{a} how come {b} is open and you are not", N, P),
+    ("{a} if only you had the people that {b} has", N, P),
+    ("{a} {b} is eating your lunch", N, P),
+    ("{a} everyone is moving over to {b} and you don't seem to care", N, P),
+    ("{a} {b} gives me that for free", N, P),
+    ("{a} glad I'm on {b} today", N, P),
+    ("{a} so happy I chose {b} this time", N, P),
+    ("{a} no worries, {b} took care of me", N, P),
+    ("{a} too late, {b} already sorted me out. Great people", N, P),
+    ("{a} you lost me. {b} got me", N, P),
+    ("{a} I'll stick with {b}, thanks", N, P),
+    ("{a} I used to love you more than {b}. {c}", N, O),
+    ("{a} {c}. Had to get a seat on {b}", N, O),
+    ("{a} {c} so I had to pay {b} $350 to get home", N, O),
+    ("{a} {c} and I missed my {b} connection", N, O),
+    ("{a} {c}. Can you put me on {b}?", N, O),
+    ("{a} {c}. Please send my bag over to {b}", N, O),
+    ("{a} {c} and now I'm in the {b} line", N, O),
+    ("{a} {c}. cc {b}", N, O),
+    ("{a} {c}. I'm about to write to {b}", N, O),
+    ("{a} {c}. I left {b} for this", N, P),
+    ("{a} {c}. I was with {b} before and never had to wait", N, P),
+    ("{a} {c}. {b} is just the same", N, N),
+    ("{a} {c}. You're the new {b}", N, N),
+    ("{a} {c}. {b} did that to me too", N, N),
+    ("{a} {c}. And I thought {b} was bad", N, N),
+    ("{a} {c}. Please don't make me go back to {b}", N, N),
+    ("{a} you have officially become {b}", N, N),
+    ("{a} {b} {c}", N, N),
+    ("{b} {a} {c}", N, N),
+    ("{a} & {b}: {c}", N, N),
+    ("hey {a} and {b}, {c}", N, N),
+    ("{a} or {b}, somebody answer! {c}", N, N),
+    ("{a} {b} which one of you is going to fix this? {c}", N, N),
+    ("{a} {d}. {b} never would", P, N),
+    ("{a} {d}. After what {b} did to me I needed that", P, N),
+    ("{a} {d}. {b} made me wait for hours", P, N),
+    ("{a} {d}. {b} lost me for good", P, N),
+    ("{a} {d} while {b} cancelled everything", P, N),
+    ("{a} please come to my town and put {b} out of business", P, N),
+    ("{a} I'd rather walk than take {b}. Glad you exist", P, N),
+    ("{a} I just dealt with {b} and I appreciate you so much more", P, N),
+    ("{a} {b} could learn so much from you", P, N),
+    ("{a} {d}. So is {b}", P, P),
+    ("{a} {b} {d}", P, P),
+    ("{a} and {b}, {d}", P, P),
+    ("{a} {d}. On to {b} now", P, O),
+    ("{a} {d}. Can I keep my {b} number?", P, O),
+    ("{a} {d}! You moved me to {b} and it all worked out", P, O),
+    ("{a} thank you for the {b} seat", P, O),
+    ("{a} do you have the thing that {b} has?", O, O),
+    ("{a} does your card work with {b}?", O, O),
+    ("{a} where do I put my {b} number?", O, O),
+    ("{a} I have a transfer from {b}, which terminal?", O, O),
+    ("{a} {b} http", O, O),
+    ("{a} beats {b} in sales, says report http", O, O),
+    ("{a} takes on {b} http", O, O),
+    ("{a} and {b} cancel flights ahead of the storm http", O, O),
+    ("{a} is {b} part of your group?", O, O),
+    ("{a} I'm with {b} but thinking of moving over. What do you offer?", O, O),
+    ("{a} will you match my status from {b}?", O, O),
+    ("{a} would love to use you but only {b} comes here :(", P, N),
+    ("{a} when will you come to us? I'm forced to use {b}", O, N),
+)
+COMPLAINTS = (
+    "still on hold after two hours",
+    "my bag is lost again",
+    "nobody answers",
+    "you cancelled on me twice",
+    "worst service ever",
+    "you charged me twice",
+    "your app is down again",
+    "the line was cut off three times",
+    "we have been sitting here for an hour",
+    "your staff was so rude",
+    "this is ridiculous",
+    "no help at all",
+    "third delay this week",
+    "I want my money back",
+    "how is this acceptable",
+    "my order never came",
+    "nothing works",
+    "so disappointed",
+    "you ruined our trip",
+    "you gave my seat away",
+    "still no refund",
+    "I've been waiting since Monday",
+    "the website keeps crashing",
+    "what a joke",
+    "terrible experience",
+    "you promised and you lied",
+    "no wifi, no food, no apology",
+    "I will miss my sister's wedding",
+    "your prices went up for nothing",
+    "get it together",
+    "I'm done",
+    "unbelievable",
+    "really not happy",
+)
+PRAISES = (
+    "thank you so much",
+    "you guys are the best",
+    "that was quick, thanks",
+    "great crew today",
+    "what a lovely flight",
+    "you saved our holiday",
+    "amazing service",
+    "you rock",
+    "best support I've had",
+    "so impressed",
+    "thanks for getting me home",
+    "love the new app",
+    "smooth as always",
+    "your agent was wonderful",
+    "I'm a happy customer",
+    "well done",
+    "really appreciate the help",
+    "the kids loved it",
+)
 OTHER: tuple[tuple[str, int, int], ...] = (
     ("{a} es mucho mejor que {b}", P, N),
     ("nunca más {a}, la próxima vez {b}", N, P),
@@ -153,8 +294,13 @@ def make(rng: random.Random, count: int) -> list[tuple[str, tuple[int, int], int
     """Return ``count`` posts, each with the span of the marked brand and the label toward it."""
     out = []
     for _ in range(count):
-        pattern, toward_a, toward_b = rng.choice(ENGLISH if rng.random() < 0.75 else OTHER)
+        lists = rng.choices((ENGLISH, SPOKEN, OTHER), (0.35, 0.45, 0.2))[0]
+        pattern, toward_a, toward_b = rng.choice(lists)
+        pattern = pattern.replace("{c}", rng.choice(COMPLAINTS)).replace("{d}", rng.choice(PRAISES))
         a, b = rng.sample(NAMES, 2)
+        if lists is SPOKEN:  # mostly said to a handle, of a handle or a name
+            a = a if rng.random() < 0.3 else "@user"
+            b = b if rng.random() < 0.6 and b != a else "@user"
         first = pattern.index("{a}") < pattern.index("{b}")
         text = rng.choice(LEADS) + pattern + rng.choice(TAILS)
         if rng.random() < 0.3:

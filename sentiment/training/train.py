@@ -25,7 +25,7 @@ from sentiment.training.data import LABELS, Corpus, Example
 
 Params = dict[str, Tensor]
 MASK_TOKENS = 0.05
-SOURCE_WEIGHT = {"hindi": 0.7}
+SOURCE_WEIGHT = {"hindi": 0.35}
 INTENT_WEIGHT = 0.15
 
 
@@ -115,8 +115,10 @@ class Trainer:
             scale = self.run.layer_decay**net.LAYERS
             if name[0] == "l" and name[1].isdigit():
                 scale = self.run.layer_decay ** (net.LAYERS - 1 - int(name[1:].split(".")[0]))
-            if name.startswith(("cls", "int", "pool")):
-                scale = self.run.head_factor if not name.startswith("pool") else 1.0
+            if name.startswith(("cls", "int", "target")):
+                scale = self.run.head_factor
+            elif name.startswith("pool"):
+                scale = 1.0
             decay = (
                 self.run.weight_decay if master.dim() > 1 and name not in ("pos", "type") else 0.0
             )
@@ -137,7 +139,7 @@ class Trainer:
         self.rows = self.word[self.unique].requires_grad_(torch.is_grad_enabled())
         x = F.embedding(inverse, self.rows).bfloat16()
         x = self.encode(x, types, mask if mask.numel() else None, drop)
-        return net.head(self.copies, x, "", drop)
+        return net.head(self.copies, x, types, "", drop)
 
     def step(
         self, batch: tuple[Tensor, ...], log_prior: Tensor, weight: Tensor

@@ -31,7 +31,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
 
 def test_a_bias_is_found_where_one_label_is_never_chosen() -> None:
     rows = overconfident(2000)
-    tilted = Rows(rows.logits + np.array([-0.7, 0.0, 0.0]), rows.labels, rows.source)
+    tilted = Rows(rows.logits + np.array([-1.2, 0.0, 0.0]), rows.labels, rows.source)
     bias = fit_bias(tilted, "f1")
     assert bias[0] > 0.4
     assert quality(tilted, bias, "f1").mean() > quality(tilted, (0, 0, 0), "f1").mean() + 0.01
