@@ -33,9 +33,6 @@ def test_plain_posts_get_the_plain_label(bundled: Bundled, text: str, label: str
     assert said.confidence == max(said.probabilities)
 
 
-@pytest.mark.xfail(
-    reason="version 1.0 hardly uses the mark: see the card, Two brands", strict=False
-)
 def test_the_label_is_toward_the_marked_brand(bundled: Bundled) -> None:
     text = "love my new Pixel, unlike the @acme brick it replaced"
     pixel, acme = text.index("Pixel"), text.index("@acme")
