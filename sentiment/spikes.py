@@ -16,8 +16,9 @@ The model of a count is a negative binomial whose mean is *level x rhythm*:
 A share (negatives among all posts) is an over-dispersed binomial about a discounted mean share.
 
 Windows of several lengths that end now are judged together (the least p-value, times two for
-the several looks). A spike opens when that p-value is below the budget of false alarms and passes the
-procedure of Benjamini and Hochberg (1995) over all the series judged at this tick. Counts are
+the several looks). A spike opens when that p-value is below the budget of false alarms (a wider one
+where several series rise at once) and passes the procedure of Benjamini and Hochberg (1995) over all
+the series judged at this tick. Counts are
 clipped before they teach the baseline, and those within a spike do not teach it at all, until it
 has lasted so long that it is the new usual.
 """
@@ -98,7 +99,8 @@ class Settings:
 
     windows: tuple[int, ...] = (1, 2, 3, 6)  # buckets
     alarms_per_year: float = 0.75  # false alarms allowed a series, before the control over all
-    discovery_rate: float = 0.1  # share of false ones among those found at one tick
+    alarms_together: float = 4.0  # the same where two series or more rise at one tick
+    discovery_rate: float = 0.3  # share of false ones among those found at one tick
     minimum: int = 5  # posts in the window
     minimum_exposure: int = 10  # posts of any kind in the window, for a share
     warmup_hours: float = 96.0  # observed since the first post
@@ -189,7 +191,8 @@ class Detector:
         self.settings = settings
         self.share = kind.endswith("share")
         self._depth = max(settings.windows)
-        self._threshold = settings.alarms_per_year * bucket_seconds / _YEAR
+        self._alone = settings.alarms_per_year * bucket_seconds / _YEAR
+        self._together = settings.alarms_together * bucket_seconds / _YEAR
 
     def start(self, series: int = 1) -> State:
         """A state that has seen nothing, for this many series."""
@@ -404,7 +407,11 @@ class Detector:
         return out
 
     def _discoveries(self, p_values: Array) -> NDArray[np.bool_]:
-        """Benjamini and Hochberg over the series that speak, within the budget of each."""
+        """Benjamini and Hochberg over the series that speak, within the budget of each.
+
+        What rises alone must be more surprising than what rises with others: in a panel of few
+        series the procedure asks for little, and chance seldom lifts two of them at one tick.
+        """
         speaking = np.sort(p_values[np.isfinite(p_values)])
         if not len(speaking):
             return np.zeros(len(p_values), dtype=bool)
@@ -412,7 +419,8 @@ class Detector:
         below = np.nonzero(speaking <= line)[0]
         cut = speaking[below[-1]] if len(below) else -1.0
         with np.errstate(invalid="ignore"):
-            return np.asarray(p_values <= min(cut, self._threshold))
+            risen = np.asarray(p_values <= min(cut, self._together))
+            return risen if risen.sum() > 1 else np.asarray(p_values <= min(cut, self._alone))
 
     def _follow(self, state: State, verdict: Judgement, counts: Array) -> State:
         """Open, keep and close spikes."""
