@@ -42,7 +42,7 @@ def test_a_fresh_configuration_starts_and_says_when_the_network_is_not_there(
     made = CliRunner().invoke(cli, [*root, "init", "--brand", "Acme"])
     assert made.exit_code == 0, made.output
     text = config.read_text(encoding="utf-8")
-    more = "  - {platform: mastodon, every: 5m}\n  - {platform: jetstream, every: 2m}\n"
+    more = "  - {platform: jetstream, every: 2m}\n"
     config.write_text(text.replace("sources:\n", "sources:\n" + more, 1), encoding="utf-8")
     platforms = {s.platform for s in load_config(config).sources}
     assert platforms >= KEYLESS - {"demo"}
