@@ -103,9 +103,7 @@ class Encoder:
         p[f"{name}.qkv.w"] = p[f"{name}.qkv.w"] * scale[:, None]
         p[f"{name}.qkv.b"] = p[f"{name}.qkv.b"] * scale
 
-    def _linear(
-        self, x: Tensor, name: str, gelu: bool = False, add: Tensor | None = None
-    ) -> Tensor:
+    def _linear(self, x: Tensor, name: str, gelu: bool = False) -> Tensor:
         """One linear step, GELU fused into it where the weights are packed."""
         bias = self.p[f"{name}.b"]
         if name in self.packed:

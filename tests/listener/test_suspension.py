@@ -131,7 +131,7 @@ def test_without_new_marks_nothing_is_read(
     mark(store, keep(pipeline, 0, 1))
     tick(pipeline)
     monkeypatch.setattr(store, "variant_hits", lambda **_: pytest.fail("read for nothing"))
-    tick(pipeline)
+    assert tick(pipeline)["audit"] == 0
 
 
 def test_an_edit_that_names_the_brand_properly_counts(pipeline: Pipeline, store: Store) -> None:
