@@ -451,6 +451,13 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{round(value):,}".replace(",", "\u202f")
 
 
+def usually(expected: float) -> str:
+    """``4 are usual``; a fraction of a post is not none: ``fewer than 1 is usual``."""
+    if round(expected) < 1:
+        return "fewer than 1 is usual"
+    return f"{count(expected)} {'is' if round(expected) == 1 else 'are'} usual"
+
+
 def ago(seconds: float) -> str:
     """``12 s``, ``5 min``, ``3 h``, ``4 d``: a length of time in its largest unit."""
     seconds = max(0.0, seconds)

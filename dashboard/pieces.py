@@ -229,8 +229,7 @@ def spike(
         "negative": "more negative posts", "negative share": "a larger negative share",
         "volume": "more posts", "positive": "more positive posts",
     }.get(row["kind"], row["kind"])  # fmt: skip
-    few = "is" if round(row["expected"]) == 1 else "are"
-    figure = f"{figures.count(row['observed'])} where {figures.count(row['expected'])} {few} usual"
+    figure = f"{figures.count(row['observed'])} where {figures.usually(row['expected'])}"
     more = [k for k in row.get("also", ()) if not (k == "negative share" and tone_of(row) == "▼")]
     also = f" <small>also: {safe(', '.join(more))}</small>" if more else ""
     when = (

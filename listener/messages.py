@@ -70,8 +70,9 @@ def of_spike(row: Row, examples: Sequence[Row], dashboard_url: str) -> Notice:
     what = WHAT.get(row["kind"], row["kind"])
     times = row["observed"] / max(row["expected"], 0.5)
     open_ = row["end"] is None
+    usual = f"{row['expected']:.0f} are" if round(row["expected"]) >= 1 else "fewer than 1 is"
     lines = [
-        f"What: {row['observed']:.0f} {what}, {row['expected']:.0f} are usual"
+        f"What: {row['observed']:.0f} {what}, {usual} usual"
         f" ({times:.1f} times the usual; at least {row['severity']:.1f} times, 95 % sure)",
         f"Where: {where}",
         f"How sure: {_chance(row['p_value'])}",

@@ -167,3 +167,9 @@ def test_one_event_is_told_once() -> None:
         ("*", "volume", 100, None, []),
         ("BR", "negative", 10, 20, []),
     ]
+
+
+def test_a_fraction_of_a_post_is_not_none_at_all() -> None:
+    assert figures.usually(0.3) == "fewer than 1 is usual"
+    assert figures.usually(1.2) == "1 is usual"
+    assert figures.usually(1234.0) == "1\u202f234 are usual"
