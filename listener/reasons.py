@@ -8,7 +8,7 @@ from typing import Any
 
 from listener import themes
 from listener.store.reads import Filter
-from sentiment.explain import Explanation, Item, explain
+from sentiment.explain import HOUR, Explanation, Item, explain
 
 BASELINE = 14 * 86400
 MOST = 2000  # posts of each side; more change no share by a percent
@@ -33,12 +33,14 @@ def reasons(store: Any, spike: Row, brand_words: Sequence[str] = ()) -> Explanat
     before = store.mentions(earlier, limit=MOST)
     named = themes.names_of(store, [row["key"] for row in (*posts, *before)], spike["brand"])
     hours = {row["hour"]: row["posts"] for row in store.counts_by(("hour",), during)}
+    span = store.span()  # the hour of the newest post of all may still be filling
     return explain(
         _items(posts, named),
         _items(before, named),
         calm_at=spike["end"],
         brand_words=brand_words,
         hours=hours,
+        complete_until=span[1] // HOUR * HOUR if span else None,
     )
 
 

@@ -133,12 +133,14 @@ def explain(
     brand_words: Iterable[str] = (),
     most: int = 5,
     hours: Mapping[int, int] | None = None,
+    complete_until: int | None = None,
 ) -> Explanation:
     """Explain the posts of a spike by what changed against the baseline's.
 
     ``calm_at``: when the counts went back to usual (the spike's end), None while it lasts.
     ``brand_words``: the brand's own names, which every post has and none is told by.
     ``hours``: posts by the start of their hour, where ``spike`` holds only some of them.
+    ``complete_until``: an hour that ends later is not over, so that few posts in it are no fall.
     """
     ordered = sorted(spike, key=lambda item: (item.created_at, item.key))
     originals = _first_of_groups(ordered)
@@ -153,7 +155,7 @@ def explain(
     drivers += _shares("link", ordered, baseline, lambda item: set(item.links))[:most]
     drivers += _authors(ordered)[:most]
     drivers += _copies(ordered)[:most]
-    peak_at, turning_at, turning_keys = _turning_point(ordered, hours)
+    peak_at, turning_at, turning_keys = _turning_point(ordered, hours, complete_until)
     places = Counter(item.region for item in ordered if item.region is not None)
     main = min(places, key=lambda name: (-places[name], name), default=None)
     amplified = None if not ordered else 1 - len(originals) / len(ordered)
@@ -384,18 +386,19 @@ def _copies(posts: Sequence[Item]) -> list[Driver]:
 
 
 def _turning_point(
-    posts: Sequence[Item], counted: Mapping[int, int] | None
+    posts: Sequence[Item], counted: Mapping[int, int] | None, complete_until: int | None
 ) -> tuple[int | None, int | None, tuple[str, ...]]:
     """The busiest hour; the hour after it, from which posts became fewer for good; its last posts.
 
-    The latter are None and empty while the latest hour with posts is the busiest: it may still be
-    growing.
+    The latter are None and empty while no whole hour with posts lies after the busiest: it may still
+    be growing.
     """
     hours = counted or Counter(item.created_at // HOUR * HOUR for item in posts)
     if not hours:
         return None, None, ()
     peak = max(hours, key=lambda hour: (hours[hour], -hour))
-    if peak == max(hours):
+    over = float("inf") if complete_until is None else complete_until
+    if not any(hour > peak and hour + HOUR <= over for hour in hours):
         return peak, None, ()
     inside = [item.key for item in posts if item.created_at // HOUR * HOUR == peak]
     return peak, peak + HOUR, tuple(inside[-KEYS:])

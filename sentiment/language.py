@@ -49,6 +49,12 @@ for _code, _words in _MARKERS.items():
     for _word in _words.split():
         _CODES.setdefault(_word, set()).add(_code)
 
+# Words of these lists that are everyday words of other languages too (Slavic, German, English ...): they
+# count, but one of the others has to stand beside them.
+_SHARED = frozenset(
+    "wo ne na no ei wei am be make don it in se da man koi kita pas ben ado ya nu".split()
+)
+
 LEAST_SHARE = 1 / 7
 _NOISE = re.compile(r"@\w+|https?\S*|www\.\S+|#|\bhttp\b")
 _ASSAMESE = re.compile("[ৰৱ]")
@@ -111,6 +117,6 @@ def _marked(words: Sequence[str]) -> Language | None:
         return None
     best = max(votes, key=lambda c: (len(votes[c]), hits[c]))
     share = hits[best] / len(words)
-    if len(votes[best]) < 2 or share < LEAST_SHARE:
+    if len(votes[best]) < 2 or share < LEAST_SHARE or votes[best] <= _SHARED:
         return None
     return Language(best, round(min(0.95, 0.5 + share), 3))

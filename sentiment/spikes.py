@@ -423,15 +423,15 @@ class Detector:
             return risen if risen.sum() > 1 else np.asarray(p_values <= min(cut, self._alone))
 
     def _follow(self, state: State, verdict: Judgement, counts: Array) -> State:
-        """Open, keep and close spikes."""
+        """Open, keep and close spikes. A bucket that is not known ends none: it may well go on."""
+        unknown = ~np.isfinite(counts)
         with np.errstate(invalid="ignore"):
-            is_calm = verdict.single > self.settings.release
+            is_calm = (verdict.single > self.settings.release) | unknown
         calm = np.where(state.open & is_calm, state.calm + 1, 0.0)
         limit = self.settings.calm_hours * 3600 / self.bucket_seconds
         lasted = np.where(state.open, state.lasted + 1, 0.0)
-        closing = state.open & (calm >= max(limit, 1)) & ~verdict.spike
-        unknown = state.open & ~np.isfinite(counts)
-        is_open = (state.open & ~closing & ~unknown) | verdict.spike
+        closing = state.open & (calm >= max(limit, 1)) & ~verdict.spike & ~unknown
+        is_open = (state.open & ~closing) | verdict.spike
         waiting = np.where((is_open & ~state.open)[:, None, None], 0.0, state.waiting)
         # What has lasted so long is the new usual: the old level is all but forgotten.
         limit = self.settings.new_usual_hours * 3600 / self.bucket_seconds
@@ -679,6 +679,8 @@ def find_in_arrays(
 def _extend(
     spike: _Open, start: int, count: float, expected: float, above: bool, detector: Detector
 ) -> None:
+    if not np.isfinite(count):  # not known: neither more nor less than usual
+        return
     waiting = (spike.pending[0] + count, spike.pending[1] + expected)
     if not above:
         spike.pending = waiting  # belongs to the spike only if it rises again

@@ -47,13 +47,17 @@ def normalise(text: str) -> str:
 
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_JOINED = re.compile(r"[\w@#]")
+# Thai, Lao, Burmese, Khmer, kana and ideographs run on without spaces: there a word ends where it ends.
+_JOINED = re.compile(
+    r"(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\w@#]"
+)
 
 
 def normalise_marked(text: str, span: tuple[int, int]) -> tuple[str, tuple[int, int] | None]:
     """Normalise ``text`` and carry the character ``span`` of a brand along.
 
-    The span grows to whole words (``@`` and ``#`` included), since masking replaces whole words. The
+    The span grows to whole words (``@`` and ``#`` included), since masking replaces whole words; not
+    in scripts that are written without spaces. The
     span comes back as None when it names nothing, or when a link that was masked had swallowed it.
     """
     start, end = max(0, span[0]), min(len(text), span[1])

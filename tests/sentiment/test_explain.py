@@ -134,6 +134,15 @@ def test_the_busiest_hour_comes_from_the_counts_where_posts_are_a_part() -> None
     assert (found.peak_at, found.turning_at) == (301 * HOUR, 302 * HOUR)
 
 
+def test_an_hour_that_is_not_over_is_no_fall() -> None:
+    part = [Item(f"q:{i}", "x y", 300 * HOUR + (i % 3) * HOUR) for i in range(30)]
+    counted = {300 * HOUR: 20, 301 * HOUR: 60, 302 * HOUR: 5}
+    growing = explain(part, usual(), hours=counted, complete_until=302 * HOUR + 300)
+    assert (growing.peak_at, growing.turning_at) == (301 * HOUR, None)
+    fallen = explain(part, usual(), hours=counted, complete_until=303 * HOUR)
+    assert fallen.turning_at == 302 * HOUR
+
+
 def test_what_people_want_is_a_cause() -> None:
     spike = [Item(f"s:{i}", "x y", 300 * HOUR + i, intent="question") for i in range(30)]
     before = [Item(f"b:{i}", "x y", i, intent="complaint") for i in range(30)]

@@ -17,6 +17,10 @@ from sentiment.language import UNKNOWN, detect
         ("yaar ye phone bahut accha hai, sab log le lo", "hi"),
         ("abeg una wey dey sell this thing, wetin dey happen", "pcm"),
         ("これはとても良いですね、ありがとう", "ja"),
+        # words of Twi's and Pidgin's lists that others use every day
+        ("Ne delujejo plačila na spletni strani", "sl"),
+        ("Wo kann man denn hier ne Rechnung bekommen?", "de"),
+        ("I am going to be late and this must not be my day", "en"),
     ],
 )
 def test_it_tells_the_language(text: str, code: str) -> None:

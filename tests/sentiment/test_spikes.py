@@ -102,6 +102,19 @@ def test_a_gap_does_not_hide_what_comes_after_it() -> None:
     assert found.start == 310 * HOUR
 
 
+def test_an_unknown_hour_ends_no_spike_and_a_known_calm_one_after_it_does() -> None:
+    counts = usual(400)
+    counts[380:386] += 140  # hours 380 to 385
+    known = [Bucket(hour * HOUR, int(count)) for hour, count in enumerate(counts[:386])]
+    unknown = [Bucket(hour * HOUR, None) for hour in range(386, 395)]
+    going_on = find_spikes([*known, *unknown], bucket_seconds=HOUR)[-1]
+    assert going_on.end is None
+    assert going_on.observed == pytest.approx(float(counts[380:386].sum()))
+    calm = [Bucket(395 * HOUR, int(counts[395]))]
+    over = find_spikes([*known, *unknown, *calm], bucket_seconds=HOUR)[-1]
+    assert over.end == 386 * HOUR
+
+
 def test_a_surge_that_builds_up_slowly_does_not_make_itself_usual() -> None:
     counts = usual(14 * 24)
     counts[300:312] += np.linspace(4, 40, 12).astype(int)

@@ -47,6 +47,19 @@ def test_the_mark_follows_its_brand_through_masking() -> None:
     assert text[slice(*span)] == "@user"
 
 
+def test_two_brands_of_a_text_without_spaces_have_a_mark_each() -> None:
+    post = "オーロラ航空は最高だけど北斗航空は最悪です"
+    for brand in ("オーロラ航空", "北斗航空"):
+        start = post.index(brand)
+        assert normalise_marked(post, (start, start + len(brand))) == (
+            post,
+            (start, start + len(brand)),
+        )
+    handle = "昨日@acmeは最悪でした"
+    text, span = normalise_marked(handle, (3, 7))
+    assert (text, span) == ("昨日@userは最悪でした", (2, 7))
+
+
 def test_a_brand_inside_a_link_is_no_target() -> None:
     post = "look https://acme.com/deal now"
     text, span = normalise_marked(post, (13, 17))
