@@ -141,7 +141,7 @@ def volume(
         first, last = points[0]["at"], points[-1]["end"]
         for a, b in gaps:
             if b > first and a < last:
-                why = "not known: the source had more than it gave"
+                why = "not known: a source had more than it gave, or nothing was collected"
                 rows.append({"kind": "gap", "at": max(a, first), "end": min(b, last), "words": why})
         for s in spikes:
             rows += _marks(s, points)

@@ -31,6 +31,7 @@ from sentiment.explain import Explanation
 
 Row = dict[str, Any]
 ALERTS = 10_000  # alerts looked at for a page
+ROUNDS = 500  # newest requests, by whose rhythm it is told that the next one is late
 KEEP = 64  # results kept of each read; older ones belong to revisions that nobody looks at
 
 
@@ -346,6 +347,17 @@ def authors(stamp: str, where: Filter) -> int:
 @_cached
 def ledger(stamp: str, since: int, limit: int) -> list[Row]:
     return _store().coverage(since, limit)
+
+
+@_minutely
+def _rounds(file: str) -> list[Row]:
+    newest = _store().coverage(0, ROUNDS)
+    return [{"source": row["source"], "at": row["at"]} for row in newest]
+
+
+def rounds(stamp: str) -> list[Row]:
+    """Source and time of the newest requests; up to a minute old."""
+    return _rounds(_file(stamp))
 
 
 @_cached

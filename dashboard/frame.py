@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import charts, data, figures, look, pieces
+from dashboard import charts, data, figures, listening, look, pieces
 from dashboard.data import Filter
 from dashboard.figures import DAY, HOUR, WEEK
 
@@ -351,6 +351,23 @@ def _wait(state: data.State) -> None:
         st.rerun(scope="app")
 
 
+def silence(stamp: str, platforms: Sequence[str] = ()) -> listening.Silence | None:
+    """Whether nothing is being collected (of these platforms), and since when."""
+    return listening.silence(
+        data.status(stamp)["sources"], data.rounds(stamp),
+        running=data.running() is not None, now=data.now(), platforms=platforms,
+    )  # fmt: skip
+
+
+def unknown(stamp: str, since: int, platforms: Sequence[str] = ()) -> list[tuple[int, int]]:
+    """Stretches in which counts are not known: gaps in what was given, and nobody listening."""
+    found = data.gaps(stamp, since)
+    quiet = silence(stamp, platforms)
+    if quiet is not None and quiet.unknown is not None:
+        found = [*found, (quiet.unknown, data.now())]
+    return found
+
+
 def notices(stamp: str, at: Scope | None) -> None:
     """What must be known before a figure is read: made-up data, old data, silence, faults."""
     parts = []
@@ -368,6 +385,18 @@ def notices(stamp: str, at: Scope | None) -> None:
                 "age",
                 f"The newest post is of <b>{pieces.safe(figures.date(at.newest - HOUR, at.zone))}</b> "
                 f"({pieces.safe(figures.ago(now - at.newest))} ago): “now” on this page is then.",
+            )
+        )
+    quiet = silence(stamp)
+    if quiet is not None and quiet.stopped:
+        said = figures.clock if now - quiet.since < 2 * DAY else figures.date
+        since = said(quiet.since, settings.response.zone())
+        parts.append(
+            pieces.notice(
+                "fault",
+                f"<b>Nothing is collected since {pieces.safe(since)}</b> "
+                f"({pieces.safe(figures.ago(now - quiet.since))} ago): <code>groundswell run</code> "
+                "does not run. What was said after that is not known.",
             )
         )
     status = data.status(stamp)

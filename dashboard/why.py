@@ -129,7 +129,7 @@ def _over(
             lines.append(f"fewer posts from {safe(figures.clock(found.turning_at, zone))} on")
         return "Yes", "<br>".join(lines)
     if recent.value is None:
-        return "Not known", "a source had more than it gave: the last hours are not known"
+        return "Not known", "not all of the last hours was heard"
     what = COUNTED.get(spike["kind"])
     if what:
         figure = f"{figures.count(recent.value)} {what} in the last {recent.hours} h"

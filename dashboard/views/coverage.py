@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import charts, data, figures, frame, pieces
+from dashboard import charts, data, figures, frame, listening, pieces
 from dashboard.figures import DAY
 from dashboard.frame import Scope
 
@@ -19,7 +19,7 @@ def show(stamp: str, at: Scope) -> None:
     frame.html(_tiles(status, pid, now))
     with frame.card("sources"):
         frame.html(pieces.heading("Sources", "as they are now"))
-        frame.html(_sources(status["sources"], now))
+        frame.html(_sources(status["sources"], now, frame.silence(stamp)))
     rows = data.ledger(stamp, 0, REQUESTS)
     newest = max((r["at"] for r in rows), default=now)
     span = max(DAY, at.until - at.since)
@@ -34,8 +34,9 @@ def show(stamp: str, at: Scope) -> None:
             frame.html(pieces.nothing("Nothing has been asked of any source yet."))
     left, right = st.columns(2)
     with left, frame.card("gaps"):
-        gaps = data.gaps(stamp, at.since)
-        frame.html(pieces.heading("Gaps in this time", "a source had more than it gave"))
+        gaps = frame.unknown(stamp, at.since)
+        why = "a source had more than it gave, or nothing was collected"
+        frame.html(pieces.heading("Gaps in this time", why))
         if not gaps:
             frame.html(pieces.nothing("None is known."))
         frame.html(
@@ -102,11 +103,15 @@ def _tiles(status: data.Row, pid: int | None, now: int) -> str:
     )
 
 
-def _sources(sources: list[data.Row], now: int) -> str:
+def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None) -> str:
     rows = []
     for s in sources:
         heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
         state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
+        if s["source"].startswith(listening.IMPORTED):
+            state = "imported"
+        elif quiet is not None and quiet.stopped:
+            state = f"{state}, " * bool(s["failures"]) + "⚠ not asked any more"
         rows.append(
             (
                 s["source"],

@@ -25,7 +25,7 @@ def show(stamp: str, at: Scope) -> None:
     reach = data.span(stamp)
     assert reach is not None
     rows = data.history(stamp, ("hour", "label"), at.history, at.since)
-    gaps = data.gaps(stamp, at.history.since or 0)
+    gaps = frame.unknown(stamp, at.history.since or 0, at.where.platforms)
     series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
@@ -33,13 +33,15 @@ def show(stamp: str, at: Scope) -> None:
     spikes = figures.events(spikes)
     opened = [s for s in spikes if s["end"] is None]
 
-    frame.html(_tiles(stamp, at, series, opened))
+    # Spikes are sought over all platforms: only where none is heard is their end unknown.
+    heard = not at.live or not any(b >= at.until for _, b in frame.unknown(stamp, at.until - HOUR))
+    frame.html(_tiles(stamp, at, series, opened, heard))
     left, middle, right = st.columns([1.12, 1, 1])
     with left:
         with frame.card("trend"):
             picked = _trend(at, series, spikes, gaps, names)
         with frame.card("spikes"):
-            _open_spikes(spikes, opened, at, names)
+            _open_spikes(spikes, opened, at, names, heard)
     with middle, frame.card("regions"):
         _regions(stamp, at, by_country, opened, names)
     with right:
@@ -90,9 +92,11 @@ def _trend(
     return picked
 
 
-def _tiles(stamp: str, at: Scope, h: figures.Hours, opened: list[data.Row]) -> str:
+def _tiles(
+    stamp: str, at: Scope, h: figures.Hours, opened: list[data.Row], heard: bool
+) -> str:  # fmt: skip
     return pieces.tiles(
-        [_volume_tile(at, h), _net_tile(h), _inbox_tile(stamp, at), _spike_tile(at, opened)]
+        [_volume_tile(at, h), _net_tile(h), _inbox_tile(stamp, at), _spike_tile(at, opened, heard)]
     )
 
 
@@ -139,7 +143,9 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
     return pieces.tile("Unanswered", figures.count(states["unanswered"]), under, kind=kind)
 
 
-def _spike_tile(at: Scope, opened: list[data.Row]) -> str:
+def _spike_tile(at: Scope, opened: list[data.Row], heard: bool) -> str:
+    if not opened and not heard:
+        return pieces.tile("Open spikes", "?", "not known: nothing is collected")
     negative = sum(1 for s in opened if s["kind"].startswith("negative"))
     under = f"{negative} of them negative" if opened else "nothing outside its usual range"
     if opened:
@@ -151,7 +157,7 @@ def _spike_tile(at: Scope, opened: list[data.Row]) -> str:
 
 def _against(value: float | None, expected: figures.Usual | None) -> str:
     if value is None:
-        return "not known: a source had more than it gave"
+        return "not known: not all of these hours was heard"
     words = figures.times_usual(value, expected)
     if expected is None:
         return f"<em>{words}: too few earlier days</em>"
@@ -229,8 +235,9 @@ def _regions(
 
 
 def _open_spikes(
-    spikes: list[data.Row], opened: list[data.Row], at: Scope, names: Mapping[str, str]
-) -> None:
+    spikes: list[data.Row], opened: list[data.Row], at: Scope, names: Mapping[str, str],
+    heard: bool,
+) -> None:  # fmt: skip
     over = [s for s in spikes if s["end"] is not None]
     shown = (opened[:SPIKES] + sorted(over, key=lambda s: -s["end"]))[:SPIKES]
     more = len(spikes) - len(shown)
@@ -240,8 +247,10 @@ def _open_spikes(
         else ""
     )
     frame.html(pieces.heading("Spikes", aside))
-    if not shown:
+    if not shown and heard:
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
+    elif not shown:
+        frame.html(pieces.nothing("None is known; the hours since the last collection are not."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in shown))
 
 

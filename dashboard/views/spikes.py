@@ -29,7 +29,9 @@ def show(stamp: str, at: Scope) -> None:
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])
     frame.html(pieces.heading(f"{len(opened)} open", "the worst first"))
-    if not opened:
+    if not opened and frame.silence(stamp):
+        frame.html(pieces.nothing("None is known. Nothing is collected: now is not known."))
+    elif not opened:
         frame.html(pieces.nothing("Everything is within its usual range now."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in opened))
     frame.html(pieces.heading(f"{len(over)} over", "the latest first"))
@@ -178,7 +180,7 @@ def _counted(
     )
     reach = data.span(stamp)
     assert reach is not None
-    gaps = data.gaps(stamp, since)
+    gaps = frame.unknown(stamp, since)
     rows = data.counts(stamp, ("hour", "label"), where)
     return rows, figures.hours(rows, max(since, reach[0]), until, gaps), gaps
 

@@ -30,7 +30,7 @@ def show(stamp: str, at: Scope) -> None:
         size = max(size, 24 if at.until - at.since > 3 * figures.DAY else 6)
     reach = data.span(stamp)
     assert reach is not None
-    gaps = data.gaps(stamp, at.since)
+    gaps = frame.unknown(stamp, at.since, at.where.platforms)
     first = max(at.since, reach[0])
     series = {
         n: figures.trend(figures.hours(parts[n], first, at.until, gaps), first, size)

@@ -83,6 +83,7 @@ def test_old_data_opens_on_its_last_days_and_says_so(opened: Open, tmp_path: Pat
     assert not app.exception
     text = page_text(app)
     assert "The newest post is of <b>24 Feb 2015</b>" in text
+    assert "Nothing is collected since 24 Feb 2015" in text
     assert "No post in this time" not in text
     assert "Germany" in text
 

@@ -1,0 +1,114 @@
+"""A monitor that stopped, or a source that fails, is not known: it is no silence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import listening
+from listener.collectors import Page
+from listener.mention import epoch
+from listener.store import RunLock, Store
+from tests.dashboard import seed
+from tests.dashboard.conftest import Open, page_text
+
+HOUR = 3600
+NOW = epoch(seed.NOW)
+
+
+def source(name: str, last: int | None, failures: int = 0) -> dict[str, Any]:
+    return {"source": name, "platform": name, "last_ok_at": last, "failures": failures}
+
+
+def every(seconds: int, name: str, until: int) -> list[dict[str, Any]]:
+    """Ten rounds of three requests each."""
+    return [{"source": name, "at": until - seconds * i + k} for i in range(10) for k in range(3)]
+
+
+def test_a_monitor_that_stopped_is_silent_from_when_it_was_last_heard() -> None:
+    last = NOW - 10 * HOUR
+    sources, rounds = [source("bluesky", last), source("rss", last - 500)], every(120, "rss", last)
+    found = listening.silence(sources, rounds, running=False, now=NOW)
+    assert found == listening.Silence(since=last, unknown=last, stopped=True)
+    assert listening.silence(sources, rounds, running=True, now=NOW) is None
+
+
+def test_a_store_that_was_only_imported_into_is_never_silent() -> None:
+    sources = [source("import:posts.csv", NOW - 90 * HOUR)]
+    assert listening.silence(sources, [], running=False, now=NOW) is None
+    assert listening.silence([], [], running=False, now=NOW) is None
+
+
+def test_one_that_comes_by_the_clock_is_late_only_by_its_own_rhythm() -> None:
+    for age, late in ((50 * 60, False), (3 * HOUR, True)):
+        sources = [source("rss", NOW - age)]
+        rounds = every(HOUR, "rss", NOW - age)
+        found = listening.silence(sources, rounds, running=False, now=NOW)
+        assert (found is not None) == late
+
+
+def test_where_every_source_fails_nothing_is_known_and_where_one_does_the_rest_is() -> None:
+    sources = [source("rss", NOW - 3 * HOUR, failures=4), source("mastodon", NOW - 60)]
+    assert listening.silence(sources, [], running=True, now=NOW) is None
+    only = listening.silence(sources, [], running=True, now=NOW, platforms=["rss"])
+    assert only == listening.Silence(NOW - 3 * HOUR, NOW - 3 * HOUR, stopped=False)
+
+
+def test_what_was_imported_after_the_monitor_stopped_is_known() -> None:
+    sources = [source("rss", NOW - 9 * HOUR), source("import:a.csv", NOW - 2 * HOUR)]
+    found = listening.silence(sources, [], running=False, now=NOW)
+    assert found == listening.Silence(NOW - 9 * HOUR, NOW - 2 * HOUR, stopped=True)
+
+
+@pytest.fixture
+def stopped(filled: Path, tmp_path: Path) -> Path:
+    """The filled store, whose newest posts are of minutes ago and whose monitor died five hours ago."""
+    for file in filled.glob("seed.db*"):
+        shutil.copy(file, tmp_path / file.name)
+    with Store(tmp_path / "seed.db") as store, store.write() as db:
+        db.execute("UPDATE health SET last_ok_at = ?, failures = 0", (NOW - 5 * HOUR,))
+        db.execute("UPDATE coverage SET at = at - ?", (5 * HOUR,))
+        db.execute("UPDATE spikes SET end = ? WHERE end IS NULL", (NOW - 6 * HOUR,))
+    return tmp_path / "seed.db"
+
+
+def test_every_view_says_that_nothing_is_collected_and_draws_no_zero(
+    opened: Open, stopped: Path
+) -> None:
+    app = opened(db=stopped)
+    assert not app.exception
+    text = page_text(app)
+    assert "Nothing is collected since 14 Mar 04:20" in text
+    assert "not all of these hours was heard" in text
+    assert "nothing outside its usual range" not in text
+    assert '<div class="gs-name">Posts now</div><div class="gs-value">–' in text
+    text = page_text(opened("spikes", db=stopped))
+    assert "within its usual range now" not in text
+    text = page_text(opened("coverage", db=stopped))
+    assert "not asked any more" in text
+    assert "<td>14 Mar 04:20</td>" in text
+
+
+def test_while_it_runs_nothing_of_the_kind_is_said(opened: Open, stopped: Path) -> None:
+    with RunLock(stopped):
+        text = page_text(opened(db=stopped))
+    assert "Nothing is collected" not in text
+    assert "× usual" in text
+
+
+def test_a_platform_of_which_every_source_fails_is_a_gap(opened: Open, stopped: Path) -> None:
+    with Store(stopped) as store:
+        store.save_failure(
+            source="mastodon", platform="mastodon", query="all", reason="503", now=NOW - 60
+        )
+        store.save_page(
+            Page([], {}), source="bluesky", platform="bluesky", query="all", matches=[],
+            from_brand=[], rules="r1", now=NOW - 60,
+        )  # fmt: skip
+    with RunLock(stopped):
+        assert "× usual" in page_text(opened(db=stopped))
+        text = page_text(opened(db=stopped, platform="mastodon"))
+    assert "not all of these hours was heard" in text
