@@ -274,9 +274,13 @@ def _why(
 
 @_cached
 def mentions(
-    stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None
-) -> list[Row]:
-    return _store().mentions(where, limit=limit, offset=offset, contains=contains)
+    stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None,
+    answer: str | None = None, opening: bool = False,
+) -> list[Row]:  # fmt: skip
+    """Mentions, newest first; of threads ``answered``, ``unanswered`` or ``unknown``, where asked."""
+    return _store().mentions(
+        where, limit=limit, offset=offset, contains=contains, thread_state=answer, opening=opening
+    )
 
 
 @_cached
@@ -313,8 +317,8 @@ def thread(stamp: str, name: str) -> list[Row]:
 
 
 @_cached
-def unanswered(stamp: str, where: Filter, limit: int) -> list[Row]:
-    return _store().unanswered(where, limit=limit)
+def unanswered(stamp: str, where: Filter, limit: int, offset: int = 0) -> list[Row]:
+    return _store().unanswered(where, limit=limit, offset=offset)
 
 
 @_cached

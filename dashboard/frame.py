@@ -472,6 +472,27 @@ def _something_new(shown: str) -> None:
         st.rerun(scope="app")
 
 
+def page_number(value: str | None) -> int:
+    """A number that an address names, such as its page; 0 for none or nonsense."""
+    return int(value) if value and value.isdecimal() and len(value) < 6 else 0
+
+
+def pages(page: int, more: bool, back: str, on: str) -> None:
+    """Buttons to the page before (``back``) and after (``on``), which the address bar keeps."""
+
+    def turn(to: int) -> None:
+        if to:
+            st.query_params["page"] = str(to)
+        else:
+            st.query_params.pop("page", None)
+
+    with st.container(horizontal=True):
+        if page:
+            st.button(back, icon=":material/chevron_left:", on_click=turn, args=(page - 1,))
+        if more:
+            st.button(on, icon=":material/chevron_right:", on_click=turn, args=(page + 1,))
+
+
 def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
     """Rows as CSV; a cell that a spreadsheet would run as a formula is quoted."""
     table = pd.DataFrame([dict(row) for row in rows])

@@ -19,19 +19,25 @@ def show(stamp: str, at: Scope) -> None:
     if not any(total[k] for k in ("answered", "unanswered", "unknown")):
         frame.html(pieces.nothing("No mention of this time has been looked at for an answer yet."))
         return
-    frame.html(_tiles(total, summary["mentions"]))
+    frame.html(_tiles(total, summary["mentions"], at))
     left, right = st.columns([1.5, 1])
     with left:
-        rows = data.unanswered(stamp, at.where, SHOWN + 1)
-        aside = f"the first {SHOWN}, first due first" if len(rows) > SHOWN else "first due first"
-        frame.html(pieces.heading("Waiting for an answer", aside))
+        page = frame.page_number(st.query_params.get("page"))
+        rows = data.unanswered(stamp, at.where, SHOWN + 1, page * SHOWN)
+        aside = "first due first, copies left out"
+        if page or len(rows) > SHOWN:
+            first = page * SHOWN
+            aside = f"{first + 1} to {first + len(rows[:SHOWN])}, {aside}"
+        frame.html(pieces.heading("Waiting for an answer", aside if rows else ""))
         if not rows:
-            frame.html(pieces.nothing("Nobody is known to wait."))
+            words = "Nobody else is known to wait." if page else "Nobody is known to wait."
+            frame.html(pieces.nothing(words))
         for row in rows[:SHOWN]:
             case(stamp, row, names, at)
+        frame.pages(page, len(rows) > SHOWN, "Due sooner", "Due later")
     with right, frame.card("channels"):
         frame.html(pieces.heading("First response by channel", "conversations of this time"))
-        frame.html(_channels(summary["by_platform"]))
+        frame.html(_channels(summary["by_platform"], at))
         frame.html(
             pieces.nothing(
                 "Counted from publication to the brand's first post in the thread, wherever that "
@@ -49,29 +55,38 @@ def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None
             frame.html(pieces.conversation(data.thread(stamp, row["thread"]), row["key"], at.zone))
 
 
-def _tiles(total: data.Row, mentions: data.Row) -> str:
+def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
     unanswered = figures.percent(total["share_unanswered"])
     known = total["answered"] + total["unanswered"]
+
+    def posts(words: str, answer: str, first: str = "1") -> str:
+        """A figure that opens into its posts; a conversation by its first mention."""
+        query = {**at.choice.query(), "answer": answer, "first": first}
+        return pieces.inside("mentions", words, **query)
+
+    several = f"{figures.count(mentions['unanswered'])} mentions in them"
     return pieces.tiles(
         [
             pieces.tile(
                 "Unanswered",
-                figures.count(total["unanswered"]),
+                posts(figures.count(total["unanswered"]), "unanswered"),
                 f"{unanswered} % of {figures.count(known)} conversations that could be read"
-                f"<br><em>{figures.count(mentions['unanswered'])} mentions in them</em>",
+                f"<br><em>{posts(several, 'unanswered', '')}</em>",
                 kind="negative" if total["unanswered"] else "",
             ),
             pieces.tile(
-                "Answered", figures.count(total["answered"]), "<em>by an account of the brand</em>"
+                "Answered",
+                posts(figures.count(total["answered"]), "answered"),
+                "<em>by an account of the brand</em>",
             ),
             pieces.tile(
                 "Unknown",
-                figures.count(total["unknown"]),
+                posts(figures.count(total["unknown"]), "unknown"),
                 "<em>the thread was not read: neither answered nor not</em>",
             ),
             pieces.tile(
                 "First response",
-                figures.minutes(total["median_first_response_minutes"]),
+                posts(figures.minutes(total["median_first_response_minutes"]), "answered"),
                 "median<br><em>9 of 10 within "
                 f"{figures.minutes(total['p90_first_response_minutes'])}</em>",
             ),
@@ -79,10 +94,13 @@ def _tiles(total: data.Row, mentions: data.Row) -> str:
     )
 
 
-def _channels(platforms: Mapping[str, data.Row]) -> str:
+def _channels(platforms: Mapping[str, data.Row], at: Scope) -> str:
     rows = [
         (
-            name,
+            pieces.inside(
+                "mentions", pieces.safe(name),
+                **{**at.choice.query(), "platform": name, "answer": "unanswered", "first": "1"},
+            ),
             figures.count(p["answered"]),
             figures.count(p["unanswered"]),
             figures.count(p["unknown"]),
@@ -90,9 +108,9 @@ def _channels(platforms: Mapping[str, data.Row]) -> str:
             figures.minutes(p["p90_first_response_minutes"]),
         )
         for name, p in platforms.items()
-    ]
+    ]  # fmt: skip
     heads = ("Channel", "answered", "waiting", "unknown", "median", "p90")
-    return pieces.plain_table(heads, rows)
+    return pieces.plain_table(heads, rows, links=True)
 
 
 def _clocks(stamp: str, at: Scope) -> None:

@@ -96,7 +96,12 @@ def _tiles(
     stamp: str, at: Scope, h: figures.Hours, opened: list[data.Row], heard: bool
 ) -> str:  # fmt: skip
     return pieces.tiles(
-        [_volume_tile(at, h), _net_tile(h), _inbox_tile(stamp, at), _spike_tile(at, opened, heard)]
+        [
+            _volume_tile(at, h),
+            _net_tile(at, h),
+            _inbox_tile(stamp, at),
+            _spike_tile(at, opened, heard),
+        ]
     )
 
 
@@ -115,8 +120,15 @@ def _volume_tile(at: Scope, h: figures.Hours) -> str:
         under += f"<br><em>{figures.count(day)} in 24 h, {figures.times_usual(day, day_usual)}</em>"
     bars = [None if np.isnan(v) else float(v) for v in h.posts[-DAY_HOURS:]]
     return pieces.tile(
-        "Posts now", figures.count(value), under, unit=f"in {NOW_HOURS} h", bars=bars
-    )
+        "Posts now", _last(at, h, NOW_HOURS, figures.count(value)), under,
+        unit=f"in {NOW_HOURS} h", bars=bars,
+    )  # fmt: skip
+
+
+def _last(at: Scope, h: figures.Hours, hours: int, words: str) -> str:
+    """A figure of the last hours, which opens into their posts."""
+    exact = f"{h.last - hours * HOUR}-{h.last}"
+    return pieces.inside("mentions", words, **at.choice.query(), at=exact)
 
 
 def _inbox_tile(stamp: str, at: Scope) -> str:
@@ -132,15 +144,24 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
     rows = data.unanswered(stamp, at.where, COUNTED)
     late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.until)
     more = "at least " if late >= COUNTED else ""
+    query = at.choice.query()
+    waiting = f"{more}{figures.count(late)} over target"
+    unread = pieces.inside(
+        "mentions", f"{figures.count(states['unknown'])} in threads not read",
+        **query, answer="unknown",
+    )  # fmt: skip
     under = (
-        f"{'⚠ ' if late else ''}{more}{figures.count(late)} over target, copies left out"
-        f"<br><em>{figures.count(states['unknown'])} more in threads not read: unknown</em>"
+        f"{'⚠ ' if late else ''}{pieces.inside('inbox', waiting, **query)}, copies left out"
+        f"<br><em>{unread}: unknown</em>"
     )
     kind = "negative" if late else ""
     if states["unknown"] and not states["unanswered"]:
-        under = f"none known<br><em>{figures.count(states['unknown'])} in threads not read</em>"
+        under = f"none known<br><em>{unread}</em>"
         return pieces.tile("Unanswered", "?", under)  # not known, which is not nobody
-    return pieces.tile("Unanswered", figures.count(states["unanswered"]), under, kind=kind)
+    value = pieces.inside(
+        "mentions", figures.count(states["unanswered"]), **query, answer="unanswered"
+    )
+    return pieces.tile("Unanswered", value, under, kind=kind)
 
 
 def _spike_tile(at: Scope, opened: list[data.Row], heard: bool) -> str:
@@ -152,7 +173,8 @@ def _spike_tile(at: Scope, opened: list[data.Row], heard: bool) -> str:
         began = figures.ago(at.until - min(s["start"] for s in opened))
         under += f"<br><em>the first began {began} ago</em>"
     kind = "negative" if negative else ""
-    return pieces.tile("Open spikes", figures.count(len(opened)), under, kind=kind)
+    value = pieces.inside("spikes", figures.count(len(opened)), **at.choice.query())
+    return pieces.tile("Open spikes", value, under, kind=kind)
 
 
 def _against(value: float | None, expected: figures.Usual | None) -> str:
@@ -165,7 +187,7 @@ def _against(value: float | None, expected: figures.Usual | None) -> str:
     return f"{sign}{words} <em>({figures.count(expected.low)}–{figures.count(expected.high)})</em>"
 
 
-def _net_tile(h: figures.Hours) -> str:
+def _net_tile(at: Scope, h: figures.Hours) -> str:
     """Net sentiment of the last hours; of the last day where those hold too few posts."""
     window = NOW_HOURS
     now, before = figures.net_and_usual(h, window)
@@ -175,7 +197,7 @@ def _net_tile(h: figures.Hours) -> str:
     net, interval = now.net, now.interval
     if net is None or interval is None or not now.enough:
         return pieces.tile(
-            "Net sentiment now", "–",
+            "Net sentiment now", _last(at, h, window, "–"),
             f"<em>{figures.count(now.judged)} judged posts in 24 h: too few to say</em>",
         )  # fmt: skip
     low, high = interval
@@ -192,7 +214,7 @@ def _net_tile(h: figures.Hours) -> str:
         words_usual = f"{side} <em>({figures.percent(before, True)})</em>"
     kind = "negative" if high < 0 else "positive" if low > 0 else ""
     return pieces.tile(
-        "Net sentiment now", figures.percent(net, True),
+        "Net sentiment now", _last(at, h, window, figures.percent(net, True)),
         f"{words_usual}<br><em>95 % range {figures.percent(low, True)} to "
         f"{figures.percent(high, True)}, {figures.count(now.judged)} judged</em>",
         kind=kind, unit=f"in {window} h",

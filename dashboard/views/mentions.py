@@ -14,6 +14,10 @@ from dashboard.look import SIGNS
 PER_PAGE = 20
 LABELS = ("negative", "neutral", "positive", "unsure", "")
 WRONG = "not this brand"
+ANSWERS = {
+    "unanswered": "without an answer", "answered": "with an answer",
+    "unknown": "in threads that were not read: not known",
+}  # fmt: skip
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -27,20 +31,26 @@ def show(stamp: str, at: Scope) -> None:
     wanted = tuple(v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged"))
     where = replace(where, labels=tuple("" if v == "unjudged" else v for v in wanted))
     text = st.query_params.get("q") or None
-    theme = _number(st.query_params.get("theme"))
-    page = _number(st.query_params.get("page"))
+    theme = frame.page_number(st.query_params.get("theme"))
+    page = frame.page_number(st.query_params.get("page"))
     if theme:
         rows = data.theme_posts(stamp, theme, where, PER_PAGE + 1, page * PER_PAGE)
         _theme(stamp, theme)
     else:
-        rows = data.mentions(stamp, where, PER_PAGE + 1, page * PER_PAGE, text)
-        _count(stamp, where, text, exact)
+        answer, opening = answered()
+        rows = data.mentions(
+            stamp, where, PER_PAGE + 1, page * PER_PAGE, text, answer, opening
+        )  # fmt: skip
+        if answer:
+            _answer(stamp, where, answer, opening, text)
+        else:
+            _count(stamp, where, text, exact)
     undo()
     if not rows:
-        frame.html(pieces.nothing("No post fits."))
+        frame.html(pieces.nothing("No more posts." if page else "No post fits."))
     for row in rows[:PER_PAGE]:
         line(row, names, at.until if at.live else data.now())
-    _pages(page, len(rows) > PER_PAGE)
+    frame.pages(page, len(rows) > PER_PAGE, "Newer", "Older")
 
 
 def _theme(stamp: str, theme: int) -> None:
@@ -58,8 +68,32 @@ def _theme(stamp: str, theme: int) -> None:
     st.button("All themes and posts", icon=":material/close:", on_click=everything)
 
 
-def _number(value: str | None) -> int:
-    return int(value) if value and value.isdecimal() and len(value) < 6 else 0
+def answered() -> tuple[str | None, bool]:
+    """Which answer ``answer=`` asks for, and with ``first=1`` only the first mention of each thread."""
+    answer = st.query_params.get("answer")
+    if answer not in ANSWERS:
+        return None, False
+    return answer, st.query_params.get("first") == "1"
+
+
+def _answer(
+    stamp: str, where: data.Filter, answer: str, opening: bool, text: str | None
+) -> None:  # fmt: skip
+    """How many these are, as the inbox counts them, and the way back to all."""
+
+    def everything() -> None:
+        for key in ("answer", "first", "page"):
+            st.query_params.pop(key, None)
+
+    counts = data.case_counts(stamp, where)
+    cases = sum(
+        r["cases"] for r in counts if r["thread_state"] == answer and (r["opening"] or not opening)
+    )
+    what = ("conversation" if opening else "mention") + ("" if cases == 1 else "s")
+    title = what.capitalize() if text else f"{figures.count(cases)} {what}"
+    aside = "the first mention of each" if opening else "copies among them"
+    frame.html(pieces.heading(f"{title} {ANSWERS[answer]}", aside))
+    st.button("All mentions", icon=":material/close:", on_click=everything)
 
 
 def narrowed(at: Scope) -> tuple[data.Filter, tuple[int, int] | None]:
@@ -213,20 +247,6 @@ def conversation(stamp: str, thread: str | None, key: str, at: Scope) -> None:
     if len(posts) <= 1:
         frame.html(pieces.nothing("No other post of this conversation has been seen."))
     frame.html(pieces.conversation(posts, key, at.zone))
-
-
-def _pages(page: int, more: bool) -> None:
-    def turn(to: int) -> None:
-        if to:
-            st.query_params["page"] = str(to)
-        else:
-            st.query_params.pop("page", None)
-
-    with st.container(horizontal=True):
-        if page:
-            st.button("Newer", icon=":material/chevron_left:", on_click=turn, args=(page - 1,))
-        if more:
-            st.button("Older", icon=":material/chevron_right:", on_click=turn, args=(page + 1,))
 
 
 frame.open_page("Mentions", show, living=False)

@@ -111,14 +111,23 @@ class Reads(Base):
 
     def mentions(
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
-        contains: str | None = None,
+        contains: str | None = None, thread_state: str | None = None, opening: bool = False,
     ) -> list[Row]:  # fmt: skip
-        """Mentions with their posts, newest first."""
+        """Mentions with their posts, newest first.
+
+        With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
+        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
+        """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
             clause += " AND p.text LIKE ? ESCAPE '\\'"
             escaped = contains.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             values.append(f"%{escaped}%")
+        if thread_state is not None:
+            clause += " AND c.thread_state = ?"
+            values.append(thread_state)
+        if opening:
+            clause += " AND c.opening = 1"
         order = "ASC" if oldest_first else "DESC"
         return self.rows(
             f"{_MENTION} WHERE {clause} AND m.wrong = 0 ORDER BY m.created_at {order}, m.key "
@@ -145,14 +154,14 @@ class Reads(Base):
             (thread, limit),
         )
 
-    def unanswered(self, where: Filter, *, limit: int = 50) -> list[Row]:
+    def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
         """Mentions nobody answered, first due first; unknown threads are counted apart."""
         clause, values = where.where("created_at", "m.", null=True)
         return self.rows(
             f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
             "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "ORDER BY c.due_at, m.created_at LIMIT ?",
-            [*values, limit],
+            "ORDER BY c.due_at, m.created_at, m.key, m.brand LIMIT ? OFFSET ?",
+            [*values, limit, offset],
         )
 
     def case_counts(self, where: Filter) -> list[Row]:

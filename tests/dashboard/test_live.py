@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from listener.collectors import Page
 from listener.mention import Match, Post, epoch
@@ -22,6 +25,20 @@ def test_the_wall_shows_now_against_the_usual(opened: Open) -> None:
     assert "below usual" in text, "the crisis pulls net sentiment below the same hours before"
     assert "more negative posts" in text
     assert "Germany" in text
+
+
+def test_each_of_the_large_figures_opens_into_what_it_counts(opened: Open) -> None:
+    text = page_text(opened())
+    values = re.findall(r'<div class="gs-value"><a class="gs-in" href="([^"]+)"', text)
+    paths = [urlsplit(html.unescape(v)) for v in values]
+    assert [p.path for p in paths] == ["/mentions", "/mentions", "/mentions", "/spikes"]
+    first = parse_qs(paths[0].query)
+    assert first["span"] == ["7d"]
+    assert "answer=unanswered" in paths[2].query
+    posts = re.search(r"at=[^>]*>(\d+)</a><small>in 3 h", text)
+    assert posts
+    shown = page_text(opened("mentions", **{k: v[0] for k, v in first.items()}))
+    assert f"{posts[1]} posts" in shown
 
 
 def test_what_a_post_says_is_text(opened: Open) -> None:

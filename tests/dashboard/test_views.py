@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 from pathlib import Path
+from urllib.parse import parse_qs, quote_plus, unquote
 
 import pytest
 
@@ -57,6 +60,45 @@ def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> Non
     assert f"{total['unanswered']}<" in text
     assert f"{total['median_first_response_minutes']:.0f} min" in text
     assert "the thread was not read" in text
+
+
+def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        waiting = [r["key"] for r in store.unanswered(Filter(), limit=1000)]
+    assert len(waiting) > 60
+    app = opened("inbox", span="all")
+    assert "1 to 30, first due first" in page_text(app)
+    seen = re.findall(r"post=([^&\"]+)", page_text(app))
+    next(b for b in app.button if b.label == "Due later").click().run()
+    assert app.query_params["page"] in ("1", ["1"])
+    assert "31 to 60, first due first" in page_text(app)
+    seen += re.findall(r"post=([^&\"]+)", page_text(app))
+    assert [unquote(key) for key in seen] == waiting[:60]
+    past = page_text(opened("inbox", span="all", page="999"))
+    assert "Nobody else is known to wait." in past
+
+
+@pytest.mark.parametrize("answer", ["unanswered", "answered", "unknown"])
+def test_a_figure_of_the_inbox_opens_into_as_many_posts(
+    opened: Open, filled: Path, answer: str
+) -> None:
+    from listener.inbox import response_summary
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        total = response_summary(store, Filter())["conversations"][answer]
+        behind = store.mentions(Filter(), limit=1000, thread_state=answer, opening=True)
+        assert len(behind) == total > 0
+    text = page_text(opened("inbox", span="all"))
+    link = re.search(rf'href="/mentions\?([^"]*answer={answer}[^"]*)"[^>]*>{total}<', text)
+    assert link
+    query = {k: v[0] for k, v in parse_qs(html.unescape(link[1])).items()}
+    text = page_text(opened("mentions", **query))
+    assert f"{total} conversations " in text
+    assert f"post={quote_plus(behind[0]['key'])}" in text
+    assert f"post={quote_plus(behind[19]['key'])}" in text
 
 
 def test_mentions_can_be_searched_and_cut_to_a_label(opened: Open) -> None:

@@ -206,6 +206,32 @@ def test_threads_join_in_whatever_order_replies_arrive(
     assert store.value("SELECT COUNT(*) FROM cases WHERE opening = 1") == 1
 
 
+def test_mentions_by_their_answer_are_those_that_are_counted_and_all_that_wait_can_be_paged(
+    store: Store,
+) -> None:
+    asked = [post(n) for n in (1, 2, 3, 4)]
+    save(store, [*asked, post(5, "acme again", reply_to="1")])
+    save(store, [post(9, "we are on it", reply_to="2")], from_brand=["Acme"])
+    save(store, [post(7)], threads_read=False)
+    flag(store)
+    states = {
+        state: {r["key"] for r in store.mentions(Filter(), thread_state=state)}
+        for state in ("answered", "unanswered", "unknown")
+    }
+    assert states == {
+        "answered": {"x:2"}, "unanswered": {"x:1", "x:3", "x:4", "x:5"}, "unknown": {"x:7"},
+    }  # fmt: skip
+    counted = sum(
+        r["cases"] for r in store.case_counts(Filter()) if r["thread_state"] == "unanswered"
+    )
+    assert counted == 4
+    first = store.mentions(Filter(), thread_state="unanswered", opening=True)
+    assert {r["key"] for r in first} == {"x:1", "x:3", "x:4"}
+    pages = [[r["key"] for r in store.unanswered(Filter(), limit=2, offset=n)] for n in (0, 2, 4)]
+    assert [len(p) for p in pages] == [2, 2, 0]
+    assert [key for page in pages for key in page] == [r["key"] for r in store.unanswered(Filter())]
+
+
 def test_a_case_someone_claimed_stays_claimed(store: Store) -> None:
     save(store, [post(1)])
     flag(store)
