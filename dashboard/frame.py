@@ -74,7 +74,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A choice made definite: the times it stands for, and the store's filter for it."""
+    """A choice made definite: the times it stands for, and the store's filter for it.
+
+    ``until`` is the end of the time shown; ``clock`` is now (of old data: its end), by which ages and
+    what is due are told whatever days are shown.
+    """
 
     choice: Choice
     where: Filter
@@ -83,6 +87,12 @@ class Scope:
     live: bool
     newest: int
     zone: ZoneInfo
+    clock: int
+
+    @property
+    def past(self) -> bool:
+        """Whether the time shown was over before now: its end is not now, and is not called so."""
+        return self.until < self.clock
 
     @property
     def history(self) -> Filter:
@@ -139,13 +149,13 @@ def scope(
     """Make a choice definite. ``span`` is the first and the last hour that the store has."""
     newest = span[1] + HOUR
     live = newest >= now - OLD
-    end = now if live else newest
+    clock = end = now if live else newest
     if choice.first:
         start = datetime.combine(date.fromisoformat(choice.first), time(), zone)
         stop = datetime.combine(date.fromisoformat(choice.last) + timedelta(days=1), time(), zone)
         since, until = int(start.timestamp()), int(stop.timestamp())
         live = live and until >= now
-        end = min(until, now) if live else until
+        end = min(until, clock) if clock > since else until  # hours to come are no silence
     elif choice.span == "all":
         since = span[0]
     else:
@@ -157,7 +167,7 @@ def scope(
         ),
         countries=countries_of(choice.regions, groups), since=since, until=None if live else end,
     )  # fmt: skip
-    return Scope(choice, where, since, end, live, newest, zone)
+    return Scope(choice, where, since, end, live, newest, zone, clock)
 
 
 # the page's part ----------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def show(stamp: str, at: Scope) -> None:
 
 def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None:
     """A waiting mention with its clock; its conversation folds out."""
-    frame.html(pieces.waiting([row], names, at.until) + pieces.post_links(row))
+    frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row))
     if row["thread"] and row["reply_to"]:
         with st.expander("Conversation"):
             frame.html(pieces.conversation(data.thread(stamp, row["thread"]), row["key"], at.zone))

@@ -34,7 +34,7 @@ def show(stamp: str, at: Scope) -> None:
     opened = [s for s in spikes if s["end"] is None]
 
     # Spikes are sought over all platforms: only where none is heard is their end unknown.
-    heard = not at.live or not any(b >= at.until for _, b in frame.unknown(stamp, at.until - HOUR))
+    heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, at.until - HOUR))
     frame.html(_tiles(stamp, at, series, opened, heard))
     left, middle, right = st.columns([1.12, 1, 1])
     with left:
@@ -120,7 +120,7 @@ def _volume_tile(at: Scope, h: figures.Hours) -> str:
         under += f"<br><em>{figures.count(day)} in 24 h, {figures.times_usual(day, day_usual)}</em>"
     bars = [None if np.isnan(v) else float(v) for v in h.posts[-DAY_HOURS:]]
     return pieces.tile(
-        "Posts now", _last(at, h, NOW_HOURS, figures.count(value)), under,
+        _ending("Posts", at), _last(at, h, NOW_HOURS, figures.count(value)), under,
         unit=f"in {NOW_HOURS} h", bars=bars,
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         for state in ("unanswered", "unknown")
     }
     rows = data.unanswered(stamp, at.where, COUNTED)
-    late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.until)
+    late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.clock)
     more = "at least " if late >= COUNTED else ""
     query = at.choice.query()
     waiting = f"{more}{figures.count(late)} over target"
@@ -165,16 +165,26 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
 
 
 def _spike_tile(at: Scope, opened: list[data.Row], heard: bool) -> str:
+    title = "Spikes still open" if at.past else "Open spikes"
     if not opened and not heard:
-        return pieces.tile("Open spikes", "?", "not known: nothing is collected")
+        return pieces.tile(title, "?", "not known: the last hours were not heard in full")
     negative = sum(1 for s in opened if s["kind"].startswith("negative"))
-    under = f"{negative} of them negative" if opened else "nothing outside its usual range"
+    under = f"{negative} of them negative" if opened else _none_open(at)
     if opened:
-        began = figures.ago(at.until - min(s["start"] for s in opened))
+        began = figures.ago(at.clock - min(s["start"] for s in opened))
         under += f"<br><em>the first began {began} ago</em>"
     kind = "negative" if negative else ""
     value = pieces.inside("spikes", figures.count(len(opened)), **at.choice.query())
-    return pieces.tile("Open spikes", value, under, kind=kind)
+    return pieces.tile(title, value, under, kind=kind)
+
+
+def _none_open(at: Scope) -> str:
+    return "none of this time" if at.past else "nothing outside its usual range"
+
+
+def _ending(name: str, at: Scope) -> str:
+    """``Posts now``, or of days that are over ``Posts at the end``."""
+    return f"{name} at the end" if at.past else f"{name} now"
 
 
 def _against(value: float | None, expected: figures.Usual | None) -> str:
@@ -197,7 +207,7 @@ def _net_tile(at: Scope, h: figures.Hours) -> str:
     net, interval = now.net, now.interval
     if net is None or interval is None or not now.enough:
         return pieces.tile(
-            "Net sentiment now", _last(at, h, window, "–"),
+            _ending("Net sentiment", at), _last(at, h, window, "–"),
             f"<em>{figures.count(now.judged)} judged posts in 24 h: too few to say</em>",
         )  # fmt: skip
     low, high = interval
@@ -214,7 +224,7 @@ def _net_tile(at: Scope, h: figures.Hours) -> str:
         words_usual = f"{side} <em>({figures.percent(before, True)})</em>"
     kind = "negative" if high < 0 else "positive" if low > 0 else ""
     return pieces.tile(
-        "Net sentiment now", _last(at, h, window, figures.percent(net, True)),
+        _ending("Net sentiment", at), _last(at, h, window, figures.percent(net, True)),
         f"{words_usual}<br><em>95 % range {figures.percent(low, True)} to "
         f"{figures.percent(high, True)}, {figures.count(now.judged)} judged</em>",
         kind=kind, unit=f"in {window} h",
@@ -273,7 +283,7 @@ def _open_spikes(
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:
         frame.html(pieces.nothing("None is known; the hours since the last collection are not."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in shown))
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in shown))
 
 
 def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -283,7 +293,7 @@ def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     )
     if not rows:
         frame.html(pieces.nothing("Nobody is known to wait for an answer."))
-    frame.html(pieces.waiting(rows, names, at.until))
+    frame.html(pieces.waiting(rows, names, at.clock))
 
 
 def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -291,7 +301,7 @@ def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     frame.html(pieces.heading("Newest", pieces.inside("mentions", "all", **at.choice.query())))
     if not rows:
         frame.html(pieces.nothing("No post in this time fits the filter."))
-    frame.html(pieces.posts(rows, names, at.until))
+    frame.html(pieces.posts(rows, names, at.clock))
 
 
 frame.open_page("Live", show)

@@ -49,7 +49,7 @@ def show(stamp: str, at: Scope) -> None:
     if not rows:
         frame.html(pieces.nothing("No more posts." if page else "No post fits."))
     for row in rows[:PER_PAGE]:
-        line(row, names, at.until if at.live else data.now())
+        line(row, names, at.clock)
     frame.pages(page, len(rows) > PER_PAGE, "Newer", "Older")
 
 
@@ -233,7 +233,7 @@ def one(stamp: str, key: str, at: Scope, names: Mapping[str, str]) -> None:
     for row in rows:
         left, right = st.columns([4, 1.3])
         with left, st.container(border=True):
-            frame.html(pieces.post(row, names, data.now(), full=True))
+            frame.html(pieces.post(row, names, at.clock, full=True))
             frame.html(pieces.facts(row, at.zone) + pieces.outside_line(row))
         with right:
             judge(row)

@@ -28,16 +28,22 @@ def show(stamp: str, at: Scope) -> None:
     spikes = figures.events(spikes)  # one for each brand, region and stretch of time
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])
-    frame.html(pieces.heading(f"{len(opened)} open", "the worst first"))
-    if not opened and frame.silence(stamp):
+    aside = "those that began by the end of this time, the worst first"
+    if at.past:
+        frame.html(pieces.heading(f"{len(opened)} still open", aside))
+    else:
+        frame.html(pieces.heading(f"{len(opened)} open", "the worst first"))
+    if not opened and at.past:
+        frame.html(pieces.nothing("None of this time is still open."))
+    elif not opened and frame.silence(stamp):
         frame.html(pieces.nothing("None is known. Nothing is collected: now is not known."))
     elif not opened:
         frame.html(pieces.nothing("Everything is within its usual range now."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in opened))
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in opened))
     frame.html(pieces.heading(f"{len(over)} over", "the latest first"))
     if not over:
         frame.html(pieces.nothing("None ended in this time."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.until) for s in over[:100]))
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in over[:100]))
     _precision(stamp, at)
     if at.where.platforms or at.where.languages:
         frame.html(
@@ -50,7 +56,7 @@ def show(stamp: str, at: Scope) -> None:
 
 def _precision(stamp: str, at: Scope) -> None:
     """How many of the alerts were worth it, by week; they are judged on the page of their spike."""
-    weeks = data.precision(stamp, at.until - WEEKS * figures.WEEK)
+    weeks = data.precision(stamp, at.clock - WEEKS * figures.WEEK)
     frame.html(
         pieces.heading("Alerts, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday")
     )
@@ -73,7 +79,7 @@ def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:
         frame.html(pieces.nothing("There is no such spike here."))
         return
     # Whether it is over is a question about now, whatever days the filter shows.
-    now = data.now() if at.newest >= data.now() - frame.OLD else at.newest
+    now = at.clock
     frame.html(pieces.spike(spike, names, at.zone, now, link=False))
     rows, series, gaps = _counted(stamp, spike, now)
     compared = [r for r in rows if spike["start"] - COMPARED <= r["hour"] < (spike["end"] or now)]

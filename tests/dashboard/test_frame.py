@@ -64,6 +64,25 @@ def test_dates_hold_whole_days() -> None:
     assert (scope.since, scope.until) == (at(2015, 2, 16), at(2015, 2, 18))
 
 
+def test_days_that_are_over_end_before_now_and_ages_are_told_by_now() -> None:
+    now = at(2026, 2, 22, 14)
+    span = (at(2026, 1, 1), now - HOUR)
+    choice = Choice(first="2026-02-01", last="2026-02-07")
+    scope = frame.scope(choice, span, now, GROUPS, ZONE)
+    assert (scope.until, scope.clock, scope.past) == (at(2026, 2, 8), now, True)
+    assert not frame.scope(Choice(), span, now, GROUPS, ZONE).past
+    today = Choice(first="2026-02-20", last="2026-02-22")
+    assert not frame.scope(today, span, now, GROUPS, ZONE).past
+
+
+def test_days_after_the_end_of_old_data_are_not_drawn_as_silence() -> None:
+    span = (at(2015, 2, 16, 23), at(2015, 2, 24, 11))
+    choice = Choice(first="2015-02-16", last="2015-02-28")
+    scope = frame.scope(choice, span, at(2026, 3, 1), GROUPS, ZONE)
+    assert scope.until == scope.clock == at(2015, 2, 24, 12)
+    assert not scope.past
+
+
 def test_regions_become_countries() -> None:
     assert frame.countries_of(["group:DACH", "FR", "unknown"], GROUPS) == (
         "DE",

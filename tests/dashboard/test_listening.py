@@ -84,7 +84,7 @@ def test_every_view_says_that_nothing_is_collected_and_draws_no_zero(
     assert "Nothing is collected since 14 Mar 04:20" in text
     assert "not all of these hours was heard" in text
     assert "nothing outside its usual range" not in text
-    assert '<div class="gs-name">Posts now</div><div class="gs-value">–' in text
+    assert ">–</a><small>in 3 h</small>" in text
     text = page_text(opened("spikes", db=stopped))
     assert "within its usual range now" not in text
     text = page_text(opened("coverage", db=stopped))

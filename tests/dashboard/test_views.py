@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, quote_plus, unquote
 
 import pytest
 
+from listener.mention import epoch
 from listener.store import Store
+from tests.dashboard import seed
 from tests.dashboard.conftest import Open, page_text
 
 VIEWS = ("trends", "spikes", "inbox", "mentions", "coverage", "variants")
@@ -78,6 +81,30 @@ def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> No
     assert [unquote(key) for key in seen] == waiting[:60]
     past = page_text(opened("inbox", span="all", page="999"))
     assert "Nobody else is known to wait." in past
+
+
+def test_of_past_days_what_is_due_and_open_is_told_by_now(opened: Open, filled: Path) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        rows = store.unanswered(Filter(until=epoch(seed.NOW) - 30 * 3600), limit=1000)
+    late = next(r for r in rows if r["created_at"] % 86400 > 23.2 * 3600)  # due on the next day
+    day = datetime.fromtimestamp(late["created_at"], UTC).date().isoformat()
+    dates = {"from": day, "to": day}
+    text = page_text(opened("inbox", **dates))
+    assert late["key"] in unquote(text)
+    assert "over target" in text
+    assert "due in" not in text
+    text = page_text(opened(**dates))
+    assert "due in" not in text
+    assert "Posts at the end" in text
+    assert "Spikes still open" in text
+    for words in ("Posts now", "sentiment now", "Open spikes", "nothing outside its usual"):
+        assert words not in text
+    text = page_text(opened("spikes", **{"from": "2026-03-05", "to": "2026-03-07"}))
+    assert "0 still open" in text
+    assert "None of this time is still open." in text
+    assert "within its usual range now" not in text, "one that began later is open"
 
 
 @pytest.mark.parametrize("answer", ["unanswered", "answered", "unknown"])
