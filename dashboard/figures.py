@@ -394,10 +394,12 @@ def trend(h: Hours, since: int, size: int) -> list[dict[str, Any]]:
 
 
 def events(spikes: Iterable[Row]) -> list[dict[str, Any]]:
-    """One for each brand, region and stretch of time: its worst spike, with the ``also`` kinds.
+    """One for each brand, region and stretch of time: one of its spikes, with the ``also`` kinds.
 
-    One event often lifts several series at once: the posts, the negative ones, their share. The
-    negative count speaks for all where it is among them.
+    One event often lifts several series at once: the posts, the negative ones, their share. What is
+    still open speaks for all, and of these the negative count. Kind, figure, start and end are those
+    of that one spike, so that they are true together. Praise and complaints are two events, even
+    where the sum of posts rose with both.
     """
     order = {"negative": 0, "negative share": 1, "volume": 2, "positive": 3}
     groups: list[list[Row]] = []
@@ -406,20 +408,25 @@ def events(spikes: Iterable[Row]) -> list[dict[str, Any]]:
             first = group[0]
             last = None if any(g["end"] is None for g in group) else max(g["end"] for g in group)
             same = (s["brand"], s["region"]) == (first["brand"], first["region"])
-            if same and (last is None or s["start"] <= last):
+            against = {_tone(g) for g in (*group, s)} >= {"up", "down"}
+            if same and not against and (last is None or s["start"] <= last):
                 group.append(s)
                 break
         else:
             groups.append([s])
     found = []
     for group in groups:
-        group.sort(key=lambda s: (order.get(s["kind"], 9), -s["severity"]))
-        end = None if any(s["end"] is None for s in group) else max(s["end"] for s in group)
-        also = sorted({s["kind"] for s in group[1:]} - {group[0]["kind"]})
-        start = min(s["start"] for s in group)
-        severity = max(s["severity"] for s in group)
-        found.append({**group[0], "start": start, "end": end, "severity": severity, "also": also})
+        group.sort(key=lambda s: (s["end"] is not None, order.get(s["kind"], 9), -s["severity"]))
+        head = group[0]
+        also = sorted({s["kind"] for s in group[1:]} - {head["kind"]})
+        alike = [s for s in group if (s["end"] is None) == (head["end"] is None)]
+        found.append({**head, "severity": max(s["severity"] for s in alike), "also": also})
     return sorted(found, key=lambda s: (s["end"] is not None, -s["severity"], -s["start"]))
+
+
+def _tone(spike: Row) -> str:
+    """Which way a kind of spike points; the sum of posts points neither way."""
+    return {"positive": "up", "negative": "down", "negative share": "down"}.get(spike["kind"], "")
 
 
 # words --------------------------------------------------------------------------------------------

@@ -163,10 +163,33 @@ def test_one_event_is_told_once() -> None:
         ]
     )  # fmt: skip
     assert [(s["region"], s["kind"], s["start"], s["end"], s["also"]) for s in found] == [
-        ("BR", "negative", 100, None, ["negative share", "volume"]),
+        ("BR", "negative", 200, None, ["negative share", "volume"]),
         ("*", "volume", 100, None, []),
         ("BR", "negative", 10, 20, []),
     ]
+
+
+def test_an_event_has_the_feeling_the_figure_and_the_state_of_one_spike() -> None:
+    def spike(i: int, kind: str, start: int, end: int | None, severity: float) -> dict[str, object]:
+        return {
+            "id": i, "brand": "A", "region": "*", "kind": kind, "start": start, "end": end,
+            "severity": severity, "observed": 80.0 + i, "expected": 20.0,
+        }  # fmt: skip
+
+    over, more, praise = (
+        spike(1, "negative", 0, 3, 9.0), spike(2, "volume", 2, 30, 5.0),
+        spike(3, "positive", 29, None, 2.0),
+    )  # fmt: skip
+    found = figures.events([over, more, praise])
+    assert [(s["id"], s["observed"], s["start"], s["end"], s["also"]) for s in found] == [
+        (3, 83.0, 29, None, []),
+        (1, 81.0, 0, 3, ["volume"]),
+    ]
+    (still,) = figures.events([over, {**more, "end": None}])
+    assert (still["id"], still["start"], still["also"]) == (2, 2, ["negative"])
+    assert still["severity"] == 5.0, "what is over makes what is open no worse"
+    praised = figures.events([{**more, "end": None}, praise, spike(4, "negative", 31, None, 1.0)])
+    assert [(s["id"], s["also"]) for s in praised] == [(2, ["positive"]), (4, [])]
 
 
 def test_a_fraction_of_a_post_is_not_none_at_all() -> None:
