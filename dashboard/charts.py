@@ -392,10 +392,20 @@ def _map_spec(colours: Palette, height: int) -> dict[str, Any]:
     return spec
 
 
-def shares(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 300) -> Drawing:
-    """Lines over time, one for each ``series`` (at most eight), of ``value``; gaps break a line."""
-    empty = pd.DataFrame(columns=["at", "end", "value", "series", "run"])
-    frame = _stamp([dict(r) for r in rows], zone) if rows else empty
+def shares(
+    rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, until: int | None = None,
+    height: int = 300,
+) -> Drawing:  # fmt: skip
+    """Lines over time, one for each ``series`` (at most eight), of ``value``; gaps break a line.
+
+    A point whose time is not over ``until`` is drawn apart, as in :func:`volume`.
+    """
+    empty = pd.DataFrame(columns=["at", "end", "value", "series", "run", "kind"])
+    made = [
+        {**r, "kind": "unfinished" if until is not None and r["end"] > until else "point"}
+        for r in rows
+    ]
+    frame = _stamp(made, zone) if made else empty
     words = f"{frame['series'].nunique()} lines over time"
     return Drawing(_shares_spec(colours, height, _days(rows)), frame, words)
 
@@ -412,12 +422,23 @@ def _shares_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         orient="bottom", title=None, labelColor=colours.text, labelFontSize=13, columns=3,
         symbolType="stroke", symbolStrokeWidth=3,
     )  # fmt: skip
-    line = base.mark_line(strokeWidth=2).encode(
-        x=x,
-        y=alt.Y("value:Q", axis=_axis(colours, tickCount=5)),
-        detail="run:N",
-        color=alt.Color("series:N", scale=alt.Scale(range=hues), legend=legend),
-        strokeDash=alt.StrokeDash("series:N", legend=None),
+    hue = alt.Color("series:N", scale=alt.Scale(range=hues), legend=legend)
+    y = alt.Y("value:Q", axis=_axis(colours, tickCount=5))
+    line = (
+        base.transform_filter("datum.kind == 'point'")
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            detail="run:N",
+            color=hue,
+            strokeDash=alt.StrokeDash("series:N", legend=None),
+        )
+    )
+    unfinished = (
+        base.transform_filter("datum.kind == 'unfinished'")
+        .mark_point(filled=False, size=46, strokeWidth=2, opacity=1)
+        .encode(x=x, y=y, color=hue)
     )
     tooltip = [
         alt.Tooltip("series:N"),
@@ -425,7 +446,7 @@ def _shares_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         alt.Tooltip("value:Q", format=",.1f"),
     ]
     dots = base.mark_point(opacity=0, size=80).encode(x=x, y="value:Q", tooltip=tooltip)
-    return _spec(alt.layer(line, dots), height)
+    return _spec(alt.layer(line, unfinished, dots), height)
 
 
 OUTCOMES = ("complete", "truncated", "limited", "failed")

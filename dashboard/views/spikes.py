@@ -208,7 +208,8 @@ def _series(
     points = figures.trend(series, since, figures.bucket_hours(until - since))
     marked = [{**spike, "place": pieces.region_name(spike["region"], names)}]
     with frame.card("series"):
-        frame.draw(charts.volume(points, marked, gaps, frame.colours(), at.zone), "spike-volume")
+        drawing = charts.volume(points, marked, gaps, frame.colours(), at.zone, until=until)
+        frame.draw(drawing, "spike-volume")
 
 
 def _tally(stamp: str, spike: data.Row, now: int) -> None:

@@ -55,7 +55,10 @@ def show(stamp: str, at: Scope) -> None:
                 f"{what.capitalize()} by {by}", f"{unit}, per {figures.bucket_words(size)}"
             )
         )
-        frame.draw(charts.shares(points, frame.colours(), at.zone), "trend-lines")
+        # A share needs no whole day to stand on; a count that is not over would be drawn as a fall.
+        until = at.until if what == "posts" else None
+        drawing = charts.shares(points, frame.colours(), at.zone, until=until)
+        frame.draw(drawing, "trend-lines")
         if len(order) > LINES:
             frame.html(
                 pieces.nothing(f"The {LINES} largest of {len(order)} are drawn; the table has all.")

@@ -1,0 +1,69 @@
+"""Charts: what is not over is no fall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboard import charts, look
+from listener.mention import epoch
+from listener.store import Store
+from tests.dashboard import seed
+from tests.dashboard.conftest import Open
+
+HOUR = 3600
+NOW = epoch(seed.NOW)
+UTC = ZoneInfo("UTC")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[charts.Drawing]:
+    """The charts that a page makes, in their order."""
+    made: list[charts.Drawing] = []
+    for name in ("volume", "shares", "net"):
+        real = getattr(charts, name)
+
+        def keeping(*args: Any, real: Any = real, **more: Any) -> charts.Drawing:
+            made.append(real(*args, **more))
+            return made[-1]
+
+        monkeypatch.setattr(charts, name, keeping)
+    return made
+
+
+def test_a_point_that_is_not_over_is_no_end_of_a_line() -> None:
+    rows = [
+        {"at": t * HOUR, "end": (t + 1) * HOUR, "value": 9.0, "series": "A", "run": 0}
+        for t in range(3)
+    ]
+    drawing = charts.shares(rows, look.LIGHT, UTC, until=2 * HOUR + 600)
+    assert list(drawing.rows["kind"]) == ["point", "point", "unfinished"]
+    line, apart = (str(layer["transform"]) for layer in drawing.spec["layer"][:2])
+    assert "kind == 'point'" in line
+    assert "kind == 'unfinished'" in apart
+    assert set(charts.shares(rows, look.LIGHT, UTC).rows["kind"]) == {"point"}
+
+
+def test_the_hour_that_is_not_over_is_drawn_apart_on_trends(
+    opened: Open, drawn: list[charts.Drawing]
+) -> None:
+    assert not opened("trends").exception
+    kinds = drawn[-1].rows.groupby("end_s")["kind"].agg(set)
+    assert kinds.iloc[-1] == {"unfinished"}
+    assert kinds.index[-1] > NOW
+    assert set().union(*kinds.iloc[:-1]) == {"point"}
+    opened("trends", what="net sentiment")
+    assert set(drawn[-1].rows["kind"]) == {"point"}, "a share needs no whole day"
+
+
+def test_the_hour_that_is_not_over_is_drawn_apart_on_the_page_of_a_spike(
+    opened: Open, environment: Path, drawn: list[charts.Drawing]
+) -> None:
+    with Store(environment / "seed.db") as store:
+        spike = next(s for s in store.spikes() if s["end"] is None)
+    assert not opened("spikes", spike=str(spike["id"])).exception
+    rows = drawn[-1].rows
+    assert list(rows[rows["end_s"] > NOW]["kind"])[:1] == ["unfinished"]
