@@ -105,7 +105,7 @@ def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     for column in _NUMBERS & set(frame):
         frame[column] = pd.to_numeric(frame[column])  # all-None columns keep a number's type
-    for column in ("at", "end"):
+    for column in ("at", "end", "from"):
         if column in frame:
             frame[f"{column}_s"] = frame[column]
             frame[column] = pd.to_datetime(
@@ -222,10 +222,16 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     return _spec(chart, height)
 
 
-def net(points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int = 72) -> Drawing:
-    """Net sentiment over time: above the line in blue, below in orange, nothing where too few."""
+def net(
+    points: Sequence[Row], colours: Palette, zone: ZoneInfo, *, since: int = 0, height: int = 72
+) -> Drawing:  # fmt: skip
+    """Net sentiment over time: above the line in blue, below in orange, nothing where too few.
+
+    A point that began before ``since`` is drawn from there on, so that the time along the bottom is
+    that of the picture above; its words name the whole of it.
+    """
     rows = [
-        {**dict.fromkeys(_TREND), **p, "kind": "point",
+        {**dict.fromkeys(_TREND), **p, "kind": "point", "at": max(p["at"], since), "from": p["at"],
          "net": None if p["net"] is None else p["net"] * 100}
         for p in points
     ]  # fmt: skip
@@ -244,7 +250,7 @@ def _net_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
     x = _time_axis(colours, days)
     two = alt.condition("datum.net < 0", alt.value(colours.negative), alt.value(colours.positive))
     tooltip = [
-        alt.Tooltip("at:T", title="from", format="%a %d %b %H:%M"),
+        alt.Tooltip("from:T", title="from", format="%a %d %b %H:%M"),
         alt.Tooltip("net:Q", title="net sentiment", format="+.0f"),
         alt.Tooltip("judged:Q", title="posts judged", format=",.0f"),
     ]

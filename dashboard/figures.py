@@ -353,26 +353,34 @@ def judged_size(points: Sequence[Row], size: int) -> int:
     return max(24, size)
 
 
-def trend(h: Hours, since: int, size: int) -> list[dict[str, Any]]:
+def trend(h: Hours, since: int, size: int, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Points of a trend: start, posts, copies, net with interval, and the usual with its range.
 
-    ``posts`` is None in a gap. The usual is of the same bucket in earlier weeks or days.
+    Points are whole days (or hours of the day) of ``zone``: the first is the one that ``since`` is in,
+    with what ``h`` knows of it from before. ``posts`` is None in a gap, and where ``h`` begins only
+    later in the point. The usual is of the same bucket in earlier weeks or days.
     """
-    skip = (h.index(since)) % size if since > h.first else 0
-    start = h.first + skip * HOUR
+    begin = floor(max(since, h.first), size, zone)
+    # Points before begin are only compared with. Of hours before the first one nothing is known: how
+    # many posts there were in that point is not, how those that are known feel is.
+    skip, before = (h.index(begin) % size, 0) if begin > h.first else (0, -h.index(begin))
+    start = h.first + (skip - before) * HOUR
     sums = {
-        name: bucketed(getattr(h, name)[skip:], size)
-        for name in ("posts", "copies", "negative", "neutral", "positive")
-    }
+        name: bucketed(np.concatenate([np.full(before, missing), getattr(h, name)[skip:]]), size)
+        for name, missing in (
+            ("posts", np.nan), ("copies", np.nan), ("negative", 0.0), ("neutral", 0.0),
+            ("positive", 0.0),
+        )
+    }  # fmt: skip
     expectations: list[Usual | None] = [None] * len(sums["posts"])
     if size <= 24:  # larger points have no hour or day of their own to be compared by
         expectations = usuals(sums["posts"], 24 // size)
     points = []
     for i, value in enumerate(sums["posts"]):
         at = start + i * size * HOUR
-        if at < since:
+        if at < begin:
             continue
-        known = not np.isnan(value)
+        known, told = not np.isnan(value), not np.isnan(sums["negative"][i])
         expected = expectations[i]
         t = Tally(*(int(np.nan_to_num(sums[n][i])) for n in ("negative", "neutral", "positive")))
         points.append(
@@ -381,10 +389,10 @@ def trend(h: Hours, since: int, size: int) -> list[dict[str, Any]]:
                 "end": at + size * HOUR,
                 "posts": float(value) if known else None,
                 "copies": float(sums["copies"][i]) if known else None,
-                "negative": float(sums["negative"][i]) if known else None,
-                "positive": float(sums["positive"][i]) if known else None,
+                "negative": float(sums["negative"][i]) if told else None,
+                "positive": float(sums["positive"][i]) if told else None,
                 "judged": t.judged,
-                "net": t.net if known and t.enough else None,
+                "net": t.net if told and t.enough else None,
                 "usual": expected.middle if expected else None,
                 "low": expected.low if expected else None,
                 "high": expected.high if expected else None,

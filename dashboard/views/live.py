@@ -67,7 +67,7 @@ def _trend(
     """Volume with its usual range and spikes, net sentiment beneath; returns what was clicked."""
     palette = frame.colours()
     size = figures.bucket_hours(at.until - at.since)
-    points = figures.trend(series, at.since, size)
+    points = figures.trend(series, at.since, size, at.zone)
     frame.html(
         pieces.heading(
             f"Posts per {figures.bucket_words(size)}",
@@ -88,7 +88,8 @@ def _trend(
             "positive less negative, of 100 judged",
         )
     )
-    frame.draw(charts.net(figures.trend(series, at.since, coarse), palette, at.zone), "live-net")
+    days = figures.trend(series, at.since, coarse, at.zone)
+    frame.draw(charts.net(days, palette, at.zone, since=at.since), "live-net")
     return picked
 
 

@@ -205,7 +205,7 @@ def _series(
     """The hours around the spike, drawn as on the wall."""
     since = max(spike["start"] - AROUND, series.first)
     until = min(now, (spike["end"] or now) + DAY)
-    points = figures.trend(series, since, figures.bucket_hours(until - since))
+    points = figures.trend(series, since, figures.bucket_hours(until - since), at.zone)
     marked = [{**spike, "place": pieces.region_name(spike["region"], names)}]
     with frame.card("series"):
         drawing = charts.volume(points, marked, gaps, frame.colours(), at.zone, until=until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -21,22 +22,26 @@ def show(stamp: str, at: Scope) -> None:
     by, what = _pick()
     names = charts.names()
     column = "country" if by == "own region" else by
-    rows = data.counts(stamp, (column, "hour", "label"), at.where)
-    parts = _parts(rows, by, column)
-    totals = {name: figures.tally(part) for name, part in parts.items()}
-    order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
     size = figures.bucket_hours(at.until - at.since)
     if what != "posts":  # shares need posts enough to stand on
         size = max(size, 24 if at.until - at.since > 3 * figures.DAY else 6)
+    # The first point is drawn whole, from before this time; the table is of this time alone.
+    begin = figures.floor(at.since, size, at.zone)
+    rows = data.counts(stamp, (column, "hour", "label"), replace(at.where, since=begin))
+    lines = _parts(rows, by, column)
+    parts = _parts([r for r in rows if r["hour"] >= at.since], by, column)
+    totals = {name: figures.tally(part) for name, part in parts.items()}
+    order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
     reach = data.span(stamp)
     assert reach is not None
-    gaps = frame.unknown(stamp, at.since, at.where.platforms)
-    first = max(at.since, reach[0])
-    series = {
-        n: figures.trend(figures.hours(parts[n], first, at.until, gaps), first, size)
-        for n in order[:LINES]
-    }
-    whole = figures.trend(figures.hours(rows, first, at.until, gaps), first, size)
+    gaps = frame.unknown(stamp, begin, at.where.platforms)
+    first = max(begin, reach[0])
+
+    def drawn(part: list[data.Row]) -> list[dict[str, Any]]:
+        return figures.trend(figures.hours(part, first, at.until, gaps), first, size, at.zone)
+
+    series = {n: drawn(lines[n]) for n in order[:LINES]}
+    whole = drawn(rows)
     points = [
         {
             "at": p["at"],
@@ -122,12 +127,11 @@ def _values(
     """One value a point; None in gaps and where too few posts were judged."""
     out: list[float | None] = []
     for p, all_of in zip(line, whole, strict=True):
-        if p["posts"] is None:
-            out.append(None)
-        elif what == "posts":
+        if what == "posts":
             out.append(p["posts"])
         elif what == "share of voice":
-            out.append(100 * p["posts"] / all_of["posts"] if all_of["posts"] else None)
+            known = p["posts"] is not None and all_of["posts"]
+            out.append(100 * p["posts"] / all_of["posts"] if known else None)
         elif p["judged"] < figures.MIN_JUDGED:
             out.append(None)
         elif what == "net sentiment":

@@ -67,3 +67,18 @@ def test_the_hour_that_is_not_over_is_drawn_apart_on_the_page_of_a_spike(
     assert not opened("spikes", spike=str(spike["id"])).exception
     rows = drawn[-1].rows
     assert list(rows[rows["end_s"] > NOW]["kind"])[:1] == ["unfinished"]
+
+
+def test_a_day_on_trends_and_on_the_wall_is_a_day(
+    opened: Open, drawn: list[charts.Drawing]
+) -> None:
+    opened("trends", what="net sentiment", span="7d")
+    begins = sorted(set(drawn[-1].rows["at_s"]))
+    assert [t % (24 * HOUR) for t in begins] == [0] * 8, "at 09:20 the first is of a week ago"
+    drawn.clear()
+    opened(span="7d")
+    volume, net = drawn[0].rows, drawn[1].rows
+    size = net["end_s"].iloc[0] - net["from_s"].iloc[0]
+    assert size > HOUR
+    assert all(t % size == 0 for t in net["from_s"])
+    assert net["from_s"].iloc[0] < net["at_s"].iloc[0] == volume["at_s"].iloc[0]

@@ -110,9 +110,35 @@ def test_a_gap_is_no_zero() -> None:
     h = figures.hours(rows, 0, 48 * HOUR, [(20 * HOUR + 60, 22 * HOUR - 60)])
     assert np.isnan(h.posts[20:22]).all()
     assert h.posts[19] == h.posts[22] == 4
-    points = figures.trend(h, 0, 3)
+    points = figures.trend(h, 0, 3, UTC)
     assert [p["posts"] for p in points[5:9]] == [12, None, None, 12]
     assert figures.now_and_usual(h.posts[:21], 3, 1.0)[0] is None
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+def test_a_day_of_a_trend_is_a_day_of_the_zone(zone: str) -> None:
+    place = ZoneInfo(zone)
+    first = 1_772_000_000 - 1_772_000_000 % HOUR
+    rows = [{"hour": first + h * HOUR, "label": "neutral", "posts": 1} for h in range(240)]
+    rows = [{**r, "copies": 0} for r in rows]
+    h = figures.hours(rows, first, first + 240 * HOUR)
+    since = first + 77 * HOUR
+    points = figures.trend(h, since, 24, place)
+    for p in points:
+        assert figures.clock(p["at"], place, day=False) == "00:00"
+    assert points[0]["at"] <= since < points[0]["end"]
+    assert [p["posts"] for p in points[:-1]] == [24.0] * (len(points) - 1), "the first is whole too"
+    assert [p["end"] for p in points[:-1]] == [p["at"] for p in points[1:]]
+
+
+def test_a_day_that_began_before_the_first_hour_has_a_feeling_and_no_number_of_posts() -> None:
+    rows = [
+        {"hour": (14 + h) * HOUR, "label": "positive", "posts": 4, "copies": 1} for h in range(34)
+    ]
+    first, second = figures.trend(figures.hours(rows, 14 * HOUR, 48 * HOUR), 0, 24, UTC)
+    assert (first["at"], first["posts"], first["copies"]) == (0, None, None)
+    assert (first["judged"], first["net"]) == (40, 1.0)
+    assert (second["at"], second["posts"]) == (24 * HOUR, 96.0)
 
 
 def test_own_groups_overlap_and_leave_nobody_out() -> None:
