@@ -430,6 +430,16 @@ def notices(stamp: str, at: Scope | None) -> None:
     html("".join(parts))
 
 
+def spikes_of_all(at: Scope) -> str:
+    """A line beside spikes where a part of the filter does not reach them; else nothing."""
+    if not (at.where.platforms or at.where.languages):
+        return ""
+    return pieces.notice(
+        "gap",
+        "Spikes are sought by brand and region: platform and language do not narrow them.",
+    )
+
+
 def open_page(
     title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True, living: bool = True
 ) -> None:

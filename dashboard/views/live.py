@@ -35,15 +35,17 @@ def show(stamp: str, at: Scope) -> None:
 
     # Spikes are sought over all platforms: only where none is heard is their end unknown.
     heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, at.until - HOUR))
+    # Marks on the lines of one platform or language would be of posts that are not drawn.
+    whole = not frame.spikes_of_all(at)
     frame.html(_tiles(stamp, at, series, opened, heard))
     left, middle, right = st.columns([1.12, 1, 1])
     with left:
         with frame.card("trend"):
-            picked = _trend(at, series, spikes, gaps, names)
+            picked = _trend(at, series, spikes if whole else [], gaps, names)
         with frame.card("spikes"):
             _open_spikes(spikes, opened, at, names, heard)
     with middle, frame.card("regions"):
-        _regions(stamp, at, by_country, opened, names)
+        _regions(stamp, at, by_country, opened if whole else [], names)
     with right:
         with frame.card("waiting"):
             _unanswered(stamp, at, names)
@@ -174,6 +176,8 @@ def _spike_tile(at: Scope, opened: list[data.Row], heard: bool) -> str:
     if opened:
         began = figures.ago(at.clock - min(s["start"] for s in opened))
         under += f"<br><em>the first began {began} ago</em>"
+    if frame.spikes_of_all(at):
+        under += "<br><em>of all platforms and languages</em>"
     kind = "negative" if negative else ""
     value = pieces.inside("spikes", figures.count(len(opened)), **at.choice.query())
     return pieces.tile(title, value, under, kind=kind)
@@ -279,7 +283,7 @@ def _open_spikes(
         if more > 0
         else ""
     )
-    frame.html(pieces.heading("Spikes", aside))
+    frame.html(pieces.heading("Spikes", aside) + frame.spikes_of_all(at))
     if not shown and heard:
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:

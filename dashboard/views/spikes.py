@@ -28,6 +28,7 @@ def show(stamp: str, at: Scope) -> None:
     spikes = figures.events(spikes)  # one for each brand, region and stretch of time
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])
+    frame.html(frame.spikes_of_all(at))
     aside = "those that began by the end of this time, the worst first"
     if at.past:
         frame.html(pieces.heading(f"{len(opened)} still open", aside))
@@ -45,13 +46,6 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.nothing("None ended in this time."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in over[:100]))
     _precision(stamp, at)
-    if at.where.platforms or at.where.languages:
-        frame.html(
-            pieces.notice(
-                "gap",
-                "Spikes are sought by brand and region: platform and language do not narrow this list.",
-            )
-        )
 
 
 def _precision(stamp: str, at: Scope) -> None:

@@ -6,8 +6,12 @@ import html
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
+from dashboard import charts
 from listener.collectors import Page
 from listener.mention import Match, Post, epoch
 from listener.store import Store
@@ -71,6 +75,30 @@ def test_an_address_opens_the_same_filter(opened: Open) -> None:
     app.multiselect(key="f_brand").set_value(["Aurora Air"]).run()
     assert app.query_params["brand"] == "Aurora Air"
     assert app.query_params["region"] == "group:Asia"
+
+
+@pytest.mark.parametrize("part", [{"platform": "bluesky"}, {"language": "de"}])
+def test_spikes_of_all_platforms_are_said_to_be_and_not_marked_on_the_lines_of_one(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, part: dict[str, str]
+) -> None:
+    marked: list[int] = []
+    for name, place in (("volume", 1), ("world_map", 1)):
+        real = getattr(charts, name)
+
+        def counting(*args: Any, real: Any = real, place: int = place, **more: Any) -> Any:
+            marked.append(len(args[place]))
+            return real(*args, **more)
+
+        monkeypatch.setattr(charts, name, counting)
+    assert "platform and language do not narrow them" not in page_text(opened())
+    assert all(marked)
+    marked.clear()
+    text = page_text(opened(**part))
+    assert "platform and language do not narrow them" in text
+    assert "of all platforms and languages" in text
+    assert marked == [0, 0]
+    text = page_text(opened("spikes", **part))
+    assert text.index("do not narrow them") < text.index("open</h3>")
 
 
 def test_no_store_yet(opened: Open, tmp_path: Path) -> None:
