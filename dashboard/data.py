@@ -354,6 +354,16 @@ def ledger(stamp: str, since: int, limit: int) -> list[Row]:
 
 
 @_minutely
+def _faults(file: str, since: int, limit: int) -> list[Row]:
+    return _store().faults(since, limit)
+
+
+def faults(stamp: str, since: int, limit: int) -> list[Row]:
+    """Requests since a moment that did not go as asked, newest first; up to a minute old."""
+    return _faults(_file(stamp), since, limit)
+
+
+@_minutely
 def _rounds(file: str) -> list[Row]:
     newest = _store().coverage(0, ROUNDS)
     return [{"source": row["source"], "at": row["at"]} for row in newest]

@@ -53,16 +53,26 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.heading("How places are known", "posts of this time"))
         frame.html(_basis(stamp, at))
     with right, frame.card("faults"):
-        bad = [r for r in rows if r["failed"] or r["truncated"] or r["limited"]]
-        frame.html(pieces.heading("What went wrong", f"the newest {LISTED} at most"))
-        if not bad:
-            frame.html(pieces.nothing("Every request in the ledger was answered in full."))
-        frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
+        _faults(stamp, at)
     with frame.card("stages"):
         frame.html(pieces.heading("Stages", "what each has done, and when last"))
         frame.html(_stages(status, now))
     shown = [{k: v for k, v in r.items() if k != "id"} for r in rows]
-    frame.csv_button("The ledger as CSV", shown, "groundswell-ledger.csv")
+    part = f"The newest {REQUESTS} requests" if len(rows) == REQUESTS else "The ledger"
+    frame.csv_button(f"{part} as CSV", shown, "groundswell-ledger.csv")
+
+
+def _faults(stamp: str, at: Scope) -> None:
+    """What went wrong since the time shown began; asked of all requests, not of the newest ones."""
+    bad = data.faults(stamp, at.since, LISTED + 1)
+    since = f"since {figures.clock(at.since, at.zone)}"
+    aside = f"{since}, the newest {LISTED}" if len(bad) > LISTED else since
+    frame.html(pieces.heading("What went wrong", aside))
+    if not bad and data.ledger(stamp, at.since, 1):
+        frame.html(pieces.nothing("Every request since then was answered in full."))
+    elif not bad:
+        frame.html(pieces.nothing("No source was asked since then."))
+    frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
 
 
 def _tiles(status: data.Row, pid: int | None, now: int) -> str:

@@ -247,6 +247,17 @@ class Reads(Base):
             "SELECT * FROM coverage WHERE at >= ? ORDER BY id DESC LIMIT ?", (since, limit)
         )
 
+    def faults(self, since: int = 0, limit: int = 50) -> list[Row]:
+        """Requests of the ledger that failed, were held back or cut short, newest first.
+
+        Cost: the requests since ``since``, as few as they may be that went wrong.
+        """
+        return self.rows(
+            "SELECT * FROM coverage WHERE at >= ? AND (failed IS NOT NULL OR truncated = 1 "
+            "OR limited = 1) ORDER BY id DESC LIMIT ?",
+            (since, limit),
+        )
+
     def has_demo(self) -> bool:
         """Whether any post here is made up, so that every page can say so."""
         return bool(self.value("SELECT EXISTS (SELECT 1 FROM mentions WHERE demo = 1)"))

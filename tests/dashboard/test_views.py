@@ -201,3 +201,30 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
     assert "stopped" in text
     assert "503 from the server &lt;b&gt;" in text
     assert "profile" in text
+
+
+def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:
+    now = epoch(seed.NOW)
+    with Store(writable) as store, store.write() as db:
+        good = "INSERT INTO coverage SELECT NULL, ?, source, platform, query, window_start, "
+        good += "window_end, asked, returned, new, updated, matched, rejected, 0, 0, NULL, requests, "
+        good += "cost_usd, lag_seconds FROM coverage WHERE id = 1"
+        db.executemany(good, [(now - i % 600,) for i in range(1600)])
+    text = page_text(opened("coverage", db=writable))
+    assert "503 from the server &lt;b&gt;" in text
+    assert "answered in full" not in text
+
+
+def test_coverage_says_all_is_well_only_of_the_time_it_looked_at(
+    opened: Open, writable: Path
+) -> None:
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE coverage SET failed = NULL, truncated = 0, limited = 0")
+    text = page_text(opened("coverage", db=writable, span="24h"))
+    assert "Every request since then was answered in full." in text
+    assert "since 13 Mar 09:00" in text
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE coverage SET at = at - 30 * 86400")
+    text = page_text(opened("coverage", db=writable, span="24h"))
+    assert "No source was asked since then." in text
+    assert "answered in full" not in text

@@ -119,6 +119,17 @@ def test_the_ledger_knows_lag_cost_and_failures(store: Store) -> None:
     assert (source["failures"], source["last_error"]) == (1, "HTTP 503")
 
 
+def test_faults_are_found_behind_any_number_of_good_requests(store: Store) -> None:
+    store.save_failure(source="x", platform="x", query="all", reason="503", now=NOW)
+    save(store, [post(1)], coverage=Coverage(returned=1, truncated=True))
+    for n in range(20):
+        save(store, [post(2 + n)])
+    found = store.faults(limit=5)
+    assert [(r["failed"], r["truncated"]) for r in found] == [(None, 1), ("503", 0)]
+    assert [r["failed"] for r in store.faults(limit=1)] == [None]
+    assert store.faults(since=max(r["at"] for r in store.coverage()) + 1) == []
+
+
 def test_rejects_are_kept_aside_with_their_reason(store: Store) -> None:
     save(store, [], rejected=[Reject("no text", "row 7", '{"id": 7}')])
     row = store.one("SELECT reason, place, payload FROM rejects")
