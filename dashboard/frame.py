@@ -38,6 +38,8 @@ OLD = DAY  # when nothing is newer than this, "now" is the end of the data
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
 GROUP = "group:"
+# What an address names within a filter: another filter has other pages, hours and themes.
+WITHIN = ("page", "at", "theme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,8 @@ def _chosen() -> None:
         DEFAULT_SPAN if span == "dates" else span, first, last,
     )  # fmt: skip
     picked["choice"] = choice
-    st.query_params.from_dict({**_others(), **choice.query()})
+    kept = {key: value for key, value in _others().items() if key not in WITHIN}
+    st.query_params.from_dict({**kept, **choice.query()})
 
 
 def region_words(region: str, names: Mapping[str, str]) -> str:

@@ -27,11 +27,11 @@ def show(stamp: str, at: Scope) -> None:
         one(stamp, post, at, names)
         return
     where, exact = narrowed(at)
-    search(at, exact)
+    theme = frame.page_number(st.query_params.get("theme"))
+    search(at, exact, words=not theme)
     wanted = tuple(v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged"))
     where = replace(where, labels=tuple("" if v == "unjudged" else v for v in wanted))
     text = st.query_params.get("q") or None
-    theme = frame.page_number(st.query_params.get("theme"))
     page = frame.page_number(st.query_params.get("page"))
     if theme:
         rows = data.theme_posts(stamp, theme, where, PER_PAGE + 1, page * PER_PAGE)
@@ -104,15 +104,15 @@ def narrowed(at: Scope) -> tuple[data.Filter, tuple[int, int] | None]:
     return at.where, None
 
 
-def search(at: Scope, exact: tuple[int, int] | None) -> None:
-    """The view's own filter: words in the text, and judgements."""
+def search(at: Scope, exact: tuple[int, int] | None, *, words: bool) -> None:
+    """The view's own filter: judgements, and ``words`` in the text (a theme is not searched)."""
 
     def changed() -> None:
         st.query_params.pop("page", None)
-        for key, value in (
-            ("q", st.session_state["m_text"].strip()),
-            ("label", st.session_state["m_label"]),
-        ):
+        said = {"label": st.session_state["m_label"]}
+        if words:
+            said["q"] = st.session_state["m_text"].strip()
+        for key, value in said.items():
             if value:
                 st.query_params[key] = value
             else:
@@ -120,15 +120,21 @@ def search(at: Scope, exact: tuple[int, int] | None) -> None:
 
     def all_hours() -> None:
         st.query_params.pop("at", None)
+        st.query_params.pop("page", None)
 
-    st.session_state["m_text"] = st.query_params.get("q", "")
     st.session_state["m_label"] = [
         v for v in st.query_params.get_all("label") if v in (*LABELS, "unjudged")
     ]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Words in the text", key="m_text", on_change=changed, placeholder="search", width=300
-        )
+        if words:
+            st.session_state["m_text"] = st.query_params.get("q", "")
+            st.text_input(
+                "Words in the text",
+                key="m_text",
+                on_change=changed,
+                placeholder="search",
+                width=300,
+            )
         st.pills(
             "Judged",
             ["negative", "neutral", "positive", "unsure", "unjudged"],

@@ -128,6 +128,23 @@ def test_a_figure_of_the_inbox_opens_into_as_many_posts(
     assert f"post={quote_plus(behind[19]['key'])}" in text
 
 
+def test_another_filter_begins_at_its_first_page_with_all_its_hours(opened: Open) -> None:
+    hours = f"{epoch(seed.NOW) - 5 * 3600}-{epoch(seed.NOW)}"
+    app = opened("mentions", page="2", at=hours, theme="7", label="negative", span="14d")
+    app.multiselect(key="f_brand").set_value(["Borealis"]).run()
+    assert not app.exception
+    assert not {"page", "at", "theme"} & set(app.query_params)
+    assert app.query_params["label"] in ("negative", ["negative"])
+    assert '<div class="gs-post">' in page_text(app)
+
+
+def test_a_theme_offers_no_search_that_it_would_not_follow(opened: Open) -> None:
+    assert any(i.key == "m_text" for i in opened("mentions").text_input)
+    app = opened("mentions", theme="7")
+    assert not app.exception
+    assert not any(i.key == "m_text" for i in app.text_input)
+
+
 def test_mentions_can_be_searched_and_cut_to_a_label(opened: Open) -> None:
     app = opened("mentions", q="lovely crew", label="positive", span="14d")
     assert not app.exception
@@ -207,7 +224,9 @@ def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable
     now = epoch(seed.NOW)
     with Store(writable) as store, store.write() as db:
         good = "INSERT INTO coverage SELECT NULL, ?, source, platform, query, window_start, "
-        good += "window_end, asked, returned, new, updated, matched, rejected, 0, 0, NULL, requests, "
+        good += (
+            "window_end, asked, returned, new, updated, matched, rejected, 0, 0, NULL, requests, "
+        )
         good += "cost_usd, lag_seconds FROM coverage WHERE id = 1"
         db.executemany(good, [(now - i % 600,) for i in range(1600)])
     text = page_text(opened("coverage", db=writable))
