@@ -37,11 +37,15 @@ def show(stamp: str, at: Scope) -> None:
     gaps = frame.unknown(stamp, begin, at.where.platforms)
     first = max(begin, reach[0])
 
-    def drawn(part: list[data.Row]) -> list[dict[str, Any]]:
+    def drawn(part: list[data.Row], gaps: list[tuple[int, int]]) -> list[dict[str, Any]]:
         return figures.trend(figures.hours(part, first, at.until, gaps), first, size, at.zone)
 
-    series = {n: drawn(lines[n]) for n in order[:LINES]}
-    whole = drawn(rows)
+    def own(name: str) -> list[tuple[int, int]]:
+        """A platform of its own line has its own silence, too."""
+        return frame.unknown(stamp, begin, (name,)) if by == "platform" else gaps
+
+    series = {n: drawn(lines[n], own(n)) for n in order[:LINES]}
+    whole = drawn(rows, gaps)
     points = [
         {
             "at": p["at"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import listening
+from dashboard import charts, listening
 from listener.collectors import Page
 from listener.mention import epoch
 from listener.store import RunLock, Store
@@ -99,7 +99,9 @@ def test_while_it_runs_nothing_of_the_kind_is_said(opened: Open, stopped: Path) 
     assert "× usual" in text
 
 
-def test_a_platform_of_which_every_source_fails_is_a_gap(opened: Open, stopped: Path) -> None:
+@pytest.fixture
+def failing(stopped: Path) -> Path:
+    """The same, whose monitor hears of one platform and, for five hours, nothing of another."""
     with Store(stopped) as store:
         store.save_failure(
             source="mastodon", platform="mastodon", query="all", reason="503", now=NOW - 60
@@ -108,7 +110,30 @@ def test_a_platform_of_which_every_source_fails_is_a_gap(opened: Open, stopped: 
             Page([], {}), source="bluesky", platform="bluesky", query="all", matches=[],
             from_brand=[], rules="r1", now=NOW - 60,
         )  # fmt: skip
-    with RunLock(stopped):
-        assert "× usual" in page_text(opened(db=stopped))
-        text = page_text(opened(db=stopped, platform="mastodon"))
+    return stopped
+
+
+def test_a_platform_of_which_every_source_fails_is_a_gap(opened: Open, failing: Path) -> None:
+    with RunLock(failing):
+        assert "× usual" in page_text(opened(db=failing))
+        text = page_text(opened(db=failing, platform="mastodon"))
     assert "not all of these hours was heard" in text
+
+
+def test_the_line_of_a_platform_that_fails_ends_where_it_was_last_heard(
+    opened: Open, failing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[charts.Drawing] = []
+    real = charts.shares
+
+    def keeping(*args: Any, **more: Any) -> charts.Drawing:
+        drawn.append(real(*args, **more))
+        return drawn[-1]
+
+    monkeypatch.setattr(charts, "shares", keeping)
+    with RunLock(failing):
+        assert not opened("trends", db=failing, by="platform").exception
+    rows = drawn[-1].rows
+    late = rows[(rows["at_s"] >= NOW - 4 * HOUR) & (rows["end_s"] <= NOW)]
+    assert late[late["series"] == "mastodon"]["value"].isna().all()
+    assert late[late["series"] == "bluesky"]["value"].notna().all()
