@@ -1,8 +1,10 @@
 """From raw scores to probabilities that mean what they say, language by language.
 
-``p = softmax((logits + bias) / temperature)``. The temperature makes confidence match accuracy (Guo et
-al. 2017); the bias moves the line between classes where a language's own val says that it helps. Both
-are chosen in training/calibrate.py; a language without its own entry uses the shared one.
+``p = (1 - noise) softmax((logits + bias) / temperature) + noise / 3``. The temperature makes
+confidence match accuracy (Guo et al. 2017); the noise is the share of labels that nothing in the text
+foretells, so that confidence stops where agreement with the labels does; the bias moves the line
+between classes where a language's own val says that it helps. All are chosen in training/calibrate.py;
+a language without its own entry uses the shared one.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Scale:
-    """One temperature and three biases, in the order negative, neutral, positive."""
+    """One temperature, biases in the order negative, neutral, positive, and the noise (0 to 1)."""
 
     temperature: float = 1.0
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Calibration:
         """Probabilities of negative, neutral, positive for one text in ``language``."""
         scale = self.languages.get(language, self.shared)
         p = softmax([(x + b) / scale.temperature for x, b in zip(logits, scale.bias, strict=True)])
-        return (p[0], p[1], p[2])
+        keep, rest = 1 - scale.noise, scale.noise / 3
+        return (keep * p[0] + rest, keep * p[1] + rest, keep * p[2] + rest)
 
 
 def _scale(raw: Mapping[str, Any]) -> Scale:
     a, b, c = raw["bias"]
-    return Scale(float(raw["temperature"]), (float(a), float(b), float(c)))
+    noise = float(raw.get("noise", 0.0))
+    return Scale(float(raw["temperature"]), (float(a), float(b), float(c)), noise)
 
 
 def softmax(logits: Sequence[float]) -> list[float]:

@@ -24,8 +24,8 @@ OUT = click.option(
     help="Where the shipped files go.",
 )  # fmt: skip
 TWO_BRANDS = Path("tests/sentiment/data/two_brands.tsv")
-VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 12_000
-COMPOSED, NAMED = 40_000, 2_000
+VOCABULARY, POSITIONS, SEED, PAIRS = 74_800, 128, 1, 24_000
+COMPOSED, NAMED, CARRIED = 40_000, 2_000, 6_000
 
 
 @click.group()
@@ -83,7 +83,7 @@ def base(wheels: Path, shared: Path, work: Path) -> None:
 def _corpus(shared: Path, work: Path) -> Any:
     from tokenizers import Tokenizer
 
-    from sentiment.training import compose, data, templates
+    from sentiment.training import compose, data, templates, translate
 
     corpus = data.Corpus(shared, Tokenizer.from_file(str(work / "tokenizer.json")))
     corpus.add_marked("template", templates.make(random.Random(5), PAIRS))
@@ -96,6 +96,16 @@ def _corpus(shared: Path, work: Path) -> Any:
     corpus.add_marked(
         "named", [p for ps in named.values() for p in rng.sample(ps, min(len(ps), NAMED))]
     )
+    posts_of = {
+        name: [(data.LABELS.index(label), text) for label, text in corpus.texts[name]]
+        for name in translate.TO_SPANISH
+    }
+    try:
+        made_of = translate.make(random.Random(8), posts_of, CARRIED)
+    except translate.MissingTool as missing:
+        raise click.ClickException(str(missing)) from missing
+    for name, carried in made_of.items():
+        corpus.add_plain(f"carried_{name}", carried)
     return corpus
 
 
@@ -137,7 +147,7 @@ def train(
     torch.set_num_threads(threads)
     _meet(work / "peers", peers, rank)
     run = step.Run(
-        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.2e-4, word_rate=1.2e-4
+        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.0e-4, word_rate=1.0e-4
     )
     state = _start(work, out, resume=resume or finish, from_weights=from_weights)
     torch.manual_seed(run.seed + rank)
@@ -190,7 +200,7 @@ def trained(state: dict[str, Any]) -> dict[str, Any]:
 @click.option(
     "--share",
     type=float,
-    default=0.85,
+    default=0.7,
     show_default=True,
     help="Of the new; the rest is the old's.",
 )

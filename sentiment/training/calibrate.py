@@ -1,4 +1,4 @@
-"""Step 7: temperature and bias by language, chosen on val and kept only where val says they help.
+"""Step 7: temperature, noise and bias by language, chosen on val and kept only where it says they help.
 
 Rows are grouped by the language that serving would *detect*, since that is all it will know. A
 language's own scale must beat the shared one on folds that it was not fitted on (five-fold
@@ -19,8 +19,9 @@ from sentiment.evaluate import calibration_error
 
 Floats = npt.NDArray[np.float64]
 FOLDS, LEAST_ROWS = 5, 250
-TEMPERATURES = np.round(np.arange(0.5, 2.55, 0.05), 2)
-BIASES = np.round(np.arange(-1.5, 1.55, 0.1), 2)
+TEMPERATURES = np.round(np.arange(0.3, 2.55, 0.05), 2)
+NOISES = np.round(np.arange(0.0, 0.65, 0.05), 2)
+BIASES = np.round(np.arange(-2.0, 2.1, 0.2), 2)
 
 
 @dataclass
@@ -41,11 +42,13 @@ class Rows:
         return np.asarray(w / w.sum(), dtype=float)
 
 
-def probabilities(logits: Floats, temperature: float, bias: Sequence[float]) -> Floats:
+def probabilities(
+    logits: Floats, temperature: float, bias: Sequence[float], noise: float = 0.0
+) -> Floats:
     """The formula that serving uses (sentiment/calibration.py), on arrays."""
     z = (logits + np.asarray(bias)) / temperature
     e = np.exp(z - z.max(1, keepdims=True))
-    return np.asarray(e / e.sum(1, keepdims=True))
+    return np.asarray((1 - noise) * e / e.sum(1, keepdims=True) + noise / 3)
 
 
 def quality(rows: Rows, bias: Sequence[float], measure: str) -> Floats:
@@ -75,24 +78,31 @@ def fit_bias(rows: Rows, measure: str) -> tuple[float, float, float]:
     return found
 
 
-def fit_temperature(rows: Rows, bias: Sequence[float]) -> float:
-    """The temperature with the least calibration error, weighed with the likelihood for steadiness."""
-    w, best, found = rows.weights(), 1e9, 1.0
+def fit_scale(rows: Rows, bias: Sequence[float]) -> tuple[float, float]:
+    """The temperature and noise with the least calibration error, weighed with the likelihood for
+    steadiness."""
+    w, sources = rows.weights(), [rows.source == s for s in np.unique(rows.source)]
+    best, found = 1e9, (1.0, 0.0)
     for t in TEMPERATURES:
-        p = probabilities(rows.logits, float(t), bias)
-        loss = -(w * np.log(p[np.arange(len(p)), rows.labels] + 1e-9)).sum()
-        gap = np.mean(
-            [ece(rows.part(rows.source == s), float(t), bias) for s in np.unique(rows.source)]
-        )
-        if 0.2 * loss + gap < best:
-            best, found = float(0.2 * loss + gap), float(t)
+        plain = probabilities(rows.logits, float(t), bias)
+        right = plain.argmax(1) == rows.labels
+        for noise in NOISES:
+            p = (1 - noise) * plain + noise / 3
+            loss = -(w * np.log(p[np.arange(len(p)), rows.labels] + 1e-9)).sum()
+            gap = np.mean([_gap(p[mine], right[mine]) for mine in sources])
+            if 0.2 * loss + gap < best - 1e-4:
+                best, found = float(0.2 * loss + gap), (float(t), float(noise))
     return found
 
 
-def ece(rows: Rows, temperature: float, bias: Sequence[float]) -> float:
+def ece(rows: Rows, temperature: float, bias: Sequence[float], noise: float = 0.0) -> float:
     """Expected calibration error of the likeliest label."""
-    p = probabilities(rows.logits, temperature, bias)
-    return calibration_error(p.max(1).tolist(), (p.argmax(1) == rows.labels).tolist())
+    p = probabilities(rows.logits, temperature, bias, noise)
+    return _gap(p, p.argmax(1) == rows.labels)
+
+
+def _gap(p: Floats, right: npt.NDArray[np.bool_]) -> float:
+    return calibration_error(p.max(1).tolist(), right.tolist())
 
 
 def folds(n: int, seed: int = 7) -> npt.NDArray[np.int64]:
@@ -100,7 +110,7 @@ def folds(n: int, seed: int = 7) -> npt.NDArray[np.int64]:
 
 
 def own_scale(
-    rows: Rows, shared: tuple[float, Sequence[float]], measure: str
+    rows: Rows, shared: tuple[float, Sequence[float], float], measure: str
 ) -> dict[str, Any] | None:
     """A language's own scale if cross-fitting says that it helps, else None."""
     if len(rows.labels) < LEAST_ROWS:
@@ -113,8 +123,8 @@ def own_scale(
         base = quality(held, shared[1], measure)
         tuned = quality(held, tilt, measure)
         gains.append(tuned - base if len(tuned) == len(base) else np.zeros(1))
-        t = fit_temperature(fitted, shared[1])
-        gaps.append(ece(held, shared[0], shared[1]) - ece(held, t, shared[1]))
+        t, noise = fit_scale(fitted, shared[1])
+        gaps.append(ece(held, *shared) - ece(held, t, shared[1], noise))
     width = min(len(g) for g in gains)
     gain = np.mean([g[:width] for g in gains], axis=0)
     # few rows show gains by chance: ask for about a quarter of the measure's standard error
@@ -123,9 +133,11 @@ def own_scale(
     if not use_bias and np.mean(gaps) <= 0.0:
         return None
     bias: Sequence[float] = fit_bias(rows, measure) if use_bias else shared[1]
+    temperature, noise = fit_scale(rows, bias)
     return {
-        "temperature": fit_temperature(rows, bias),
+        "temperature": temperature,
         "bias": list(bias),
+        "noise": noise,
         "rows": len(rows.labels),
         "gain": round(float(gain.mean()), 4) if use_bias else 0.0,
     }
@@ -140,7 +152,8 @@ def fit(by_code: dict[str, Rows]) -> dict[str, Any]:
         np.concatenate([np.full(len(r.labels), i) for i, r in enumerate(every)]),
     )
     bias = (0.0, 0.0, 0.0)
-    shared = (fit_temperature(pooled, bias), bias)
+    temperature, noise = fit_scale(pooled, bias)
+    shared = (temperature, bias, noise)
     languages = {}
     for code, rows in sorted(by_code.items()):
         if code == "unknown":
@@ -148,4 +161,5 @@ def fit(by_code: dict[str, Rows]) -> dict[str, Any]:
         scale = own_scale(rows, shared, "recall" if code == "en" else "f1")
         if scale is not None:
             languages[code] = scale
-    return {"shared": {"temperature": shared[0], "bias": list(bias)}, "languages": languages}
+    own = {"temperature": temperature, "bias": list(bias), "noise": noise}
+    return {"shared": own, "languages": languages}

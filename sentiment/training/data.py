@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +21,16 @@ VAL_ONLY = ("bengali", "nepali")
 """Never trained on: their licences or their purpose forbid it."""
 
 # How many times its own size each source is drawn in one unit of training. Small languages are
-# drawn more often; hindi's labels are close to noise, so it is drawn less than its six sisters.
+# drawn more often, but not so often that they are learned by heart.
 REPEATS = {
-    "english": 1.4, "arabic": 4.5, "french": 4.5, "german": 4.5, "italian": 4.5, "portuguese": 4.5,
-    "spanish": 4.5, "hindi": 1.5, "thai": 0.7, "indonesian": 0.5, "hausa": 0.3, "igbo": 0.35,
+    "english": 1.1, "arabic": 2.5, "french": 2.0, "german": 2.5, "italian": 2.0, "portuguese": 2.0,
+    "spanish": 2.0, "hindi": 3.0, "thai": 0.7, "indonesian": 0.5, "hausa": 0.3, "igbo": 0.35,
     "yoruba": 0.4,
     "amharic": 0.6, "moroccan_arabic": 0.8, "nigerian_pidgin": 0.6, "mozambican_portuguese": 1.3,
     "kinyarwanda": 1.0, "algerian_arabic": 1.6, "twi": 0.7, "swahili": 1.5, "tsonga": 1.6,
-    "airline": 0.4, "airline_pair": 0.35, "support": 0.8, "pair": 0.2, "template": 1.0,
-    "composed": 1.3, "named": 0.4,
+    "airline": 0.4, "airline_pair": 0.35, "support": 0.4, "pair": 0.2, "template": 0.9,
+    "composed": 0.5, "named": 0.4, "carried_spanish": 0.7, "carried_portuguese": 0.7,
+    "carried_italian": 0.7, "carried_french": 0.7, "carried_german": 0.5, "carried_arabic": 0.5,
 }  # fmt: skip
 NUSAX_REPEATS = 0.8
 FINISH = {"airline": 0.6, "airline_pair": 2.5, "pair": 1.2, "template": 9.0}
@@ -100,6 +102,27 @@ _NAME = re.compile(
 )
 
 
+READ = Path(__file__).with_name("hindi_read.tsv")
+
+
+def reread(rows: Sequence[tuple[str, str]], part: str) -> list[tuple[str, str]]:
+    """The Hindi rows of ``part`` (train or val) with our own labels; what has none is left out.
+
+    The labels that came with that set agree with a reader's little more often than chance would (35 %
+    on val, 42 % on train), so the posts were read and labelled anew, by row and a prefix of their
+    SHA-256; not those of train that stand in the English set too.
+    """
+    out = []
+    for line in READ.read_text(encoding="utf-8").splitlines()[1:]:
+        which, row, digest, label = line.split("\t")
+        if which == part:
+            text = rows[int(row)][1]
+            if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
+                raise ValueError(f"row {row} of hindi/{part}.tsv is not the post that was labelled")
+            out.append((label, text))
+    return out
+
+
 class Corpus:
     """All training examples by source, and an endless shuffled stream of them by weight."""
 
@@ -125,10 +148,13 @@ class Corpus:
         self.val: dict[str, list[tuple[str, str]]] = {}
         for folder in sorted(root.glob("*/val.tsv")):
             self.val[folder.parent.name] = read_tsv(folder)
+        self.val["hindi"] = reread(self.val["hindi"], "val")
         held = {normalise(t).lower() for rows in self.val.values() for _, t in rows}
         self.texts: dict[str, list[tuple[str, str]]] = {}
         for name in languages(root):
-            rows = [(lab, normalise(t)) for lab, t in read_tsv(root / name / "train.tsv")]
+            posts = read_tsv(root / name / "train.tsv")
+            posts = reread(posts, "train") if name == "hindi" else posts
+            rows = [(lab, normalise(t)) for lab, t in posts]
             rows = [(lab, t) for lab, t in rows if t and t.lower() not in held]
             self.texts[name] = rows
             found = []
@@ -220,6 +246,13 @@ class Corpus:
                     )
                 )
         self.by_source["support"] = found
+
+    def add_plain(self, source: str, rows: Iterable[tuple[int, str]]) -> None:
+        """Add posts (label, text) without a target and without an intent."""
+        self.by_source[source] = [
+            Example(self.encode(normalise(text))[0], (0, 0), label, -100, source)
+            for label, text in rows
+        ]
 
     def add_marked(self, source: str, rows: Iterable[tuple[str, tuple[int, int], int]]) -> None:
         """Add posts with a marked span and a label toward it."""

@@ -4,12 +4,15 @@ Two posts set one after the other teach which half to listen to, but not "A is b
 templates do. ``{a}`` and ``{b}`` are the brands; each line gives the label toward a and toward b; ``{c}``
 is a complaint about a, ``{d}`` a praise of it. ENGLISH and OTHER were written before the two-brand test
 posts were read; SPOKEN, and all of compose.py, after those of even rows had been read: the odd rows judge.
+``comparisons.tsv`` holds about a thousand more, from many trades, written without a look at any of them.
 """
 
 # ruff: noqa: E501 - lists read best unbroken
 from __future__ import annotations
 
 import random
+from functools import cache
+from pathlib import Path
 
 N, O, P = 0, 1, 2  # noqa: E741 - negative, neutral, positive, in one letter each
 
@@ -290,19 +293,33 @@ TAILS = (
 )
 
 
+COMPARISONS = Path(__file__).with_name("comparisons.tsv")
+
+
+@cache
+def comparisons() -> tuple[tuple[str, int, int], ...]:
+    """``comparisons.tsv``: a pattern and the labels toward a and b a line."""
+    codes = {"n": N, "o": O, "p": P}
+    lines = COMPARISONS.read_text(encoding="utf-8").splitlines()[1:]
+    return tuple((p, codes[a], codes[b]) for p, a, b in (line.split("\t") for line in lines))
+
+
 def make(rng: random.Random, count: int) -> list[tuple[str, tuple[int, int], int]]:
     """Return ``count`` posts, each with the span of the marked brand and the label toward it."""
     out = []
+    shares = (0.13, 0.17, 0.1, 0.6)
     for _ in range(count):
-        lists = rng.choices((ENGLISH, SPOKEN, OTHER), (0.35, 0.45, 0.2))[0]
+        lists = rng.choices((ENGLISH, SPOKEN, OTHER, comparisons()), shares)[0]
         pattern, toward_a, toward_b = rng.choice(lists)
         pattern = pattern.replace("{c}", rng.choice(COMPLAINTS)).replace("{d}", rng.choice(PRAISES))
         a, b = rng.sample(NAMES, 2)
-        if lists is SPOKEN:  # mostly said to a handle, of a handle or a name
+        if lists is SPOKEN or lists is comparisons():  # mostly said to a handle, of either
             a = a if rng.random() < 0.3 else "@user"
             b = b if rng.random() < 0.6 and b != a else "@user"
         first = pattern.index("{a}") < pattern.index("{b}")
-        text = rng.choice(LEADS) + pattern + rng.choice(TAILS)
+        text = pattern
+        if lists is not comparisons():  # those are posts as they stand
+            text = rng.choice(LEADS) + pattern + rng.choice(TAILS)
         if rng.random() < 0.3:
             text = text[0].upper() + text[1:]
         want_a = rng.random() < 0.5

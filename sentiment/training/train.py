@@ -24,8 +24,7 @@ from sentiment.training import net
 from sentiment.training.data import LABELS, Corpus, Example
 
 Params = dict[str, Tensor]
-MASK_TOKENS = 0.05
-SOURCE_WEIGHT = {"hindi": 0.35}
+MASK_TOKENS = 0.08
 INTENT_WEIGHT = 0.15
 
 
@@ -49,9 +48,9 @@ class Run:
     compile: bool = False
     peers: int = 1
     sync_every: int = 12
-    average: float = 0.8
+    average: float = 0.98
     average_every: int = 20
-    average_from: float = 0.8
+    average_from: float = 0.5
     save_minutes: float = 10.0
     val_minutes: float = 15.0
     val_languages: tuple[str, ...] = (
@@ -141,9 +140,7 @@ class Trainer:
         x = self.encode(x, types, mask if mask.numel() else None, drop)
         return net.head(self.copies, x, types, "", drop)
 
-    def step(
-        self, batch: tuple[Tensor, ...], log_prior: Tensor, weight: Tensor
-    ) -> tuple[float, float]:
+    def step(self, batch: tuple[Tensor, ...], log_prior: Tensor) -> tuple[float, float]:
         """One update; returns the two losses."""
         ids, types, mask, labels, intents = batch
         logits, intent_logits = self.logits(ids, types, mask, self.run.drop)
@@ -156,7 +153,7 @@ class Trainer:
                 reduction="none",
                 label_smoothing=self.run.smoothing,
             )
-            loss = (each * weight[known]).sum() / len(labels)
+            loss = each.sum() / len(labels)
         side = torch.zeros(())
         if (intents >= 0).any():
             each = F.cross_entropy(intent_logits, intents, ignore_index=-100, reduction="none")
@@ -351,8 +348,7 @@ def train(
         elif run.peers == 1 and trainer.progress >= 1.0:
             break
         prior = torch.stack([log_priors[e.source] for e in batch])
-        weight = torch.tensor([SOURCE_WEIGHT.get(e.source, 1.0) for e in batch])
-        pair = trainer.step(collate(batch, corpus.length, rng, MASK_TOKENS), prior, weight)
+        pair = trainer.step(collate(batch, corpus.length, rng, MASK_TOKENS), prior)
         losses = [0.98 * a + 0.02 * b for a, b in zip(losses, pair, strict=True)]
         now = time.monotonic()
         if chief and trainer.steps % 50 == 0:

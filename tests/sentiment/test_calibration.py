@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from sentiment.calibration import Calibration, Scale, softmax
-from sentiment.training.calibrate import Rows, ece, fit_bias, fit_temperature, own_scale, quality
+from sentiment.training.calibrate import Rows, ece, fit_bias, fit_scale, own_scale, quality
 
 
 def test_a_language_uses_its_own_scale_and_others_the_shared_one() -> None:
     calibration = Calibration(Scale(2.0), {"en": Scale(1.0, (0.0, 0.0, 1.0))})
     assert calibration.apply((0, 0, 0), "en")[2] == pytest.approx(softmax([0, 0, 1])[2])
+    noisy = Calibration(Scale(noise=0.4))
+    assert noisy.apply((50, 0, 0), "xx") == pytest.approx((0.6 + 0.4 / 3, 0.4 / 3, 0.4 / 3))
     assert calibration.apply((2, 0, 0), "xx")[0] == pytest.approx(softmax([1, 0, 0])[0])
     assert sum(calibration.apply((5, -3, 0.2), "xx")) == pytest.approx(1.0)
 
@@ -25,8 +27,21 @@ def overconfident(n: int, seed: int = 0) -> Rows:
 
 def test_the_temperature_undoes_overconfidence() -> None:
     rows = overconfident(3000)
-    assert fit_temperature(rows, (0, 0, 0)) == pytest.approx(2.0, abs=0.3)
+    temperature, noise = fit_scale(rows, (0, 0, 0))
+    assert temperature == pytest.approx(2.0, abs=0.3)
+    assert noise <= 0.1
     assert ece(rows, 1.0, (0, 0, 0)) > 0.1 > 0.04 > ece(rows, 2.0, (0, 0, 0))
+
+
+def test_labels_that_nothing_foretells_are_told_from_overconfidence() -> None:
+    rows = overconfident(4000)
+    rng = np.random.default_rng(4)
+    labels = np.where(rng.random(4000) < 0.4, rng.integers(0, 3, 4000), rows.labels)
+    noisy = Rows(rows.logits * 2, labels, rows.source)
+    temperature, noise = fit_scale(noisy, (0, 0, 0))
+    assert noise > 0.25
+    alone = min(ece(noisy, t / 10, (0, 0, 0)) for t in range(3, 100))
+    assert ece(noisy, temperature, (0, 0, 0), noise) < alone
 
 
 def test_a_bias_is_found_where_one_label_is_never_chosen() -> None:
@@ -35,10 +50,10 @@ def test_a_bias_is_found_where_one_label_is_never_chosen() -> None:
     bias = fit_bias(tilted, "f1")
     assert bias[0] > 0.4
     assert quality(tilted, bias, "f1").mean() > quality(tilted, (0, 0, 0), "f1").mean() + 0.01
-    own = own_scale(tilted, (2.0, (0.0, 0.0, 0.0)), "f1")
+    own = own_scale(tilted, (2.0, (0.0, 0.0, 0.0), 0.0), "f1")
     assert own is not None
     assert own["gain"] > 0
 
 
 def test_few_rows_get_no_scale_of_their_own() -> None:
-    assert own_scale(overconfident(100), (1.0, (0.0, 0.0, 0.0)), "f1") is None
+    assert own_scale(overconfident(100), (1.0, (0.0, 0.0, 0.0), 0.0), "f1") is None
