@@ -28,7 +28,9 @@ _INSERT_POST = (
     f"INSERT INTO posts ({', '.join(_POST_COLUMNS)}) VALUES ({marks(_POST_COLUMNS)}) "
     "ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(f"{c} = excluded.{c}" for c in _POST_COLUMNS if c not in _KEEP)
-    + " WHERE posts.deleted_at IS NULL"
+    # What was imported and is now shown by its platform is the platform's: its deletion is followed.
+    + ", source = CASE WHEN posts.source LIKE 'import:%' AND excluded.source NOT LIKE 'import:%' "
+    "THEN excluded.source ELSE posts.source END" + " WHERE posts.deleted_at IS NULL"
 )
 _INSERT_MENTION = """
     INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,

@@ -7,19 +7,38 @@ from __future__ import annotations
 
 import json
 
-from listener.store.base import Base, Row
+from listener.collectors import POSTS_OF
+from listener.store.base import Base, Row, marks
+
+# Posts ``p`` that their own platform has shown us. An export's ids may be its tool's own: of those
+# the platform would say that it has no such post, and of the payloads that it cannot read them.
+_FROM_PLATFORM = (
+    "p.source NOT LIKE 'import:%' AND p.source IN (SELECT h.source FROM health h WHERE "
+    "h.platform IN ({}))"
+)
+
+
+def _shown_by(platform: str) -> tuple[str, tuple[str, ...]]:
+    """A condition on posts ``p``, and its parameters: the platform itself has shown them."""
+    by = (platform, *(name for name, whose in POSTS_OF.items() if whose == platform))
+    return _FROM_PLATFORM.format(marks(by)), by
 
 
 class Sync(Base):
     """Reads and writes of the rechecking round (all posts of a platform by key) and of threads."""
 
     def to_recheck(self, platform: str, after: str, limit: int) -> list[Row]:
-        """The next posts by key: ``key``, ``native_id`` and ``placed`` (we hold a place of it)."""
+        """The next posts by key: ``key``, ``native_id`` and ``placed`` (we hold a place of it).
+
+        Only what the platform itself has shown us: of an imported id it would say that it is gone.
+        """
+        shown, by = _shown_by(platform)
         return self.rows(
-            "SELECT key, native_id, (country_tag IS NOT NULL OR lat IS NOT NULL OR place_name IS "
-            "NOT NULL) AS placed FROM posts WHERE key > ? AND key < ? AND deleted_at IS NULL AND "
-            "demo = 0 ORDER BY key LIMIT ?",
-            (max(after, f"{platform}:"), f"{platform};", limit),  # ';' is the character after ':'
+            "SELECT p.key, p.native_id, (p.country_tag IS NOT NULL OR p.lat IS NOT NULL OR "
+            "p.place_name IS NOT NULL) AS placed FROM posts p WHERE p.key > ? AND p.key < ? AND "
+            f"p.deleted_at IS NULL AND p.demo = 0 AND {shown} ORDER BY p.key LIMIT ?",
+            # ';' is the character after ':'
+            (max(after, f"{platform}:"), f"{platform};", *by, limit),
         )
 
     def save_rechecked(self, source: str, after: str, now: int) -> None:
