@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from listener import addressing, collectors
-from listener.collectors import Clock, Collector, Context, Page, utc_now
+from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
 from listener.config import Config, Source
 from listener.errors import CollectorError, LimitError, PlatformError, UnreachableError
 from listener.mention import Post, Query, epoch
@@ -31,6 +31,12 @@ log = logging.getLogger("groundswell")
 
 THREADS_AT_MOST = 20  # read after each round of a source
 DAY = 86_400
+ACCOUNT = "account:"  # how the queries begin that read what a brand's own account wrote
+
+
+def _from_nothing(cursor: Cursor | None) -> bool:
+    """Whether a walk has nothing to go back to, and so reaches no further than its ``lookback``."""
+    return not cursor or (cursor.get("bound") is None and not cursor.get("walk"))
 
 
 class Gathering:
@@ -180,18 +186,23 @@ class Gathering:
             return saved
         collector = self.collector(source)
         for query in self.queries(source):
+            own, whose = query.name.startswith(ACCOUNT), None
             try:
-                for page in collector.fetch(query, self.store.cursor(source.name, query.name)):
+                cursor = self.store.cursor(source.name, query.name)
+                if own and _from_nothing(cursor):
+                    back = getattr(collector.context.options, "lookback", 0)
+                    since = epoch(self.clock()) - back
+                    self.store.begin_account_walk(source.name, query.name, since)
+                for page in collector.fetch(query, cursor):
                     if self.stopping.is_set():
                         return saved  # the cursor stands before this page: it is read again
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
-                    if page.complete and query.name.startswith("account:"):
-                        # All that the brand's own account wrote is here: who is not answered by
-                        # now has not been answered.
-                        unread = self.store.unread_threads(source.platform)
-                        self.store.mark_threads_read(unread, epoch(self.clock()))
+                    if own:
+                        whose = next(filter(None, map(self.brand_of, page.posts)), whose)
+                        if page.complete:
+                            self._account_read(source, query, whose, page.coverage.truncated)
             except CollectorError as error:
                 self._held_back(source, query, error)
                 if not isinstance(error, PlatformError) or isinstance(error, UnreachableError):
@@ -199,6 +210,43 @@ class Gathering:
         if collector.reads_threads:
             saved += self.read_threads(source, collector)
         return saved
+
+    def _account_read(self, source: Source, query: Query, brand: str | None, cut: bool) -> None:
+        """All that one of the brands' own accounts wrote is here: whom they have not answered by
+        now, and would have to be seen answering, has not been answered."""
+        now = epoch(self.clock())
+        if cut:  # the platform has more than it gave
+            self.store.begin_account_walk(source.name, query.name, now)
+        self.store.end_account_walk(source.name, query.name, brand, now)
+        unread = self.store.unread_threads(source.platform, self._answers_read(source.platform))
+        self.store.mark_threads_read(unread, now)
+
+    def _answers_read(self, platform: str) -> dict[str, tuple[int, int]]:
+        """By brand, from when to when all that its accounts wrote has been read.
+
+        A brand is left out while one of its accounts has not been read whole; so is an account that
+        no brand lists and whose posts nobody knows as a brand's.
+        """
+        walks = self.store.account_walks()
+        found: dict[str | None, tuple[int, int]] = {}
+        waiting: set[str | None] = set()
+        for source in self.config.sources:
+            if source.platform != platform or not source.enabled:
+                continue
+            for query in self.queries(source):
+                if not query.name.startswith(ACCOUNT):
+                    continue
+                handle = query.name.removeprefix(ACCOUNT).lstrip("@").lower()
+                row = walks.get((source.name, query.name))
+                brand = self._handles.get(handle) or (row["brand"] if row else None)
+                if row is None or row["upto"] is None:
+                    waiting.add(brand)
+                    continue
+                since, upto = found.get(brand, (row["since"], row["upto"]))
+                found[brand] = (max(since, row["since"]), min(upto, row["upto"]))
+        if None in waiting:  # it may be any brand's
+            return {}
+        return {b: span for b, span in found.items() if b is not None and b not in waiting}
 
     def read_threads(self, source: Source, collector: Collector) -> Saved:
         """Look whether open mentions of the last week were answered, each at most once an hour.
@@ -226,7 +274,8 @@ class Gathering:
                     below.add(post.native_id)
             page = replace(page, posts=[p for p in page.posts if p.native_id in below])
             saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
-            self.store.mark_threads_read([row["thread"]], now)
+            if page.threads_read:
+                self.store.mark_threads_read([row["thread"]], now)
         return saved
 
     def _held_back(self, source: Source, query: Query, error: CollectorError) -> None:

@@ -6,6 +6,7 @@ The proof of deletions is the table ``deletions``; ``threads.read_at`` says when
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from listener.collectors import POSTS_OF
 from listener.store.base import Base, Row, marks
@@ -65,10 +66,56 @@ class Sync(Base):
             (platform, since, before, limit),
         )
 
-    def unread_threads(self, platform: str) -> list[str]:
-        """Threads of a platform of which nobody knows whether they were answered."""
-        rows = self.rows(
-            "SELECT DISTINCT thread FROM cases WHERE platform = ? AND thread_state = 'unknown'",
-            (platform,),
-        )
-        return [str(row["thread"]) for row in rows]
+    def begin_account_walk(self, source: str, query: str, since: int) -> None:
+        """What an account wrote from ``since`` on is being read; of before nothing is known, unless
+        whole walks have read it up to there."""
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO account_walks (source, query, since) VALUES (?, ?, ?) ON CONFLICT "
+                "(source, query) DO UPDATE SET since = excluded.since WHERE account_walks.upto IS "
+                "NULL OR account_walks.upto < excluded.since",
+                (source, query, since),
+            )
+
+    def end_account_walk(self, source: str, query: str, brand: str | None, upto: int) -> None:
+        """All that an account wrote has been read up to now; ``brand`` is whose it is, where it
+        showed."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE account_walks SET upto = ?, brand = COALESCE(?, brand) "
+                "WHERE source = ? AND query = ?",
+                (upto, brand, source, query),
+            )
+
+    def account_walks(self) -> dict[tuple[str, str], Row]:
+        """``brand, since, upto`` by source and query; ``upto`` is None before the first whole walk."""
+        return {
+            (row["source"], row["query"]): row for row in self.rows("SELECT * FROM account_walks")
+        }
+
+    def unread_threads(self, platform: str, spans: Mapping[str, tuple[int, int]]) -> list[str]:
+        """Threads not known to be answered, of which the brands' own accounts tell.
+
+        ``spans``: by brand, from when to when all that its accounts wrote has been read. A thread in
+        which anything else waits, of another brand or another time, stays unknown.
+        """
+        threads: set[str] = set()
+        for brand, (since, upto) in spans.items():
+            found = self.rows(
+                "SELECT DISTINCT thread FROM cases WHERE published_at >= ? AND published_at <= ? "
+                "AND platform = ? AND brand = ? AND thread_state = 'unknown'",
+                (since, upto, platform, brand),
+            )
+            threads.update(str(row["thread"]) for row in found)
+        known, outside = sorted(threads), set()
+        for at in range(0, len(known), 400):
+            part = known[at : at + 400]
+            for row in self.rows(
+                "SELECT p.thread, c.brand, c.published_at FROM posts p JOIN cases c ON c.key = p.key "
+                f"WHERE p.thread IN ({marks(part)}) AND c.thread_state = 'unknown'",
+                part,
+            ):
+                since, upto = spans.get(row["brand"], (0, -1))
+                if not since <= row["published_at"] <= upto:
+                    outside.add(str(row["thread"]))
+        return [thread for thread in known if thread not in outside]
