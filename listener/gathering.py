@@ -258,22 +258,29 @@ class Gathering:
             source.platform, since=now - 7 * DAY, before=now - 3600, limit=THREADS_AT_MOST
         )
         for row in rows:
+            if self.stopping.is_set():
+                break
             try:
                 mention = collector.to_post(json.loads(row["payload"]))
                 page = collector.thread(mention)
             except CollectorError as error:
                 self._held_back(source, Query("threads", (), ()), error)
+                if isinstance(error, PlatformError) and not isinstance(error, UnreachableError):
+                    # It may be this thread that the platform fails at: it does not come first again.
+                    self.store.mark_thread_asked(row["thread"], now)
                 break
             except ValueError:
-                continue  # a payload that retention has emptied
-            if page is None or self.stopping.is_set():
-                break
+                page = None  # a payload of another day's shape: nothing to ask by
+            if page is None:  # this one is gone or refused; the others are not
+                self.store.mark_thread_asked(row["thread"], now)
+                continue
             below = {mention.native_id}
             for post in sorted(page.posts, key=lambda p: p.created_at):
                 if post.reply_to in below or self.brand_of(post) is not None:
                     below.add(post.native_id)
             page = replace(page, posts=[p for p in page.posts if p.native_id in below])
             saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
+            self.store.mark_thread_asked(row["thread"], now)
             if page.threads_read:
                 self.store.mark_threads_read([row["thread"]], now)
         return saved

@@ -256,7 +256,8 @@ def m011_whose_answers_are_read(db: Database) -> None:
     """From when (``since``) to when (``upto``) all that a brand's own account wrote has been read.
 
     ``brand`` is whose account it showed itself to be. A walk that began before this table reaches
-    back to its first page at least; how far before that, nobody noted.
+    back to its first page at least; how far before that, nobody noted. ``threads.asked_at`` is when
+    a thread was last asked for, whether or not it could be read.
     """
     _run(
         db,
@@ -267,6 +268,7 @@ def m011_whose_answers_are_read(db: Database) -> None:
         ) WITHOUT ROWID;
         INSERT INTO account_walks (source, query, since)
             SELECT source, query, MIN(at) FROM coverage
-            WHERE query LIKE 'account:%' AND failed IS NULL GROUP BY source, query
+            WHERE query LIKE 'account:%' AND failed IS NULL GROUP BY source, query;
+        ALTER TABLE threads ADD COLUMN asked_at INTEGER
         """,
     )

@@ -53,18 +53,30 @@ class Sync(Base):
             )
 
     def threads_to_read(self, platform: str, *, since: int, before: int, limit: int) -> list[Row]:
-        """Threads of open mentions published since then, that were not read since ``before``.
+        """Threads of open mentions published since then, neither read nor asked for since ``before``.
 
-        ``thread``, and ``payload`` of a mention in it; those never read come first, then the oldest.
+        ``thread``, and ``payload`` of a mention in it that the platform itself has shown. Those never
+        asked for come first, then those asked for longest ago.
         """
+        shown, by = _shown_by(platform)
         return self.rows(
-            "SELECT c.thread, MIN(p.payload) AS payload, t.read_at FROM cases c JOIN payloads p ON "
-            "p.key = c.key LEFT JOIN threads t ON t.thread = c.thread WHERE c.platform = ? AND "
-            "c.thread_state <> 'answered' AND c.published_at >= ? AND (t.read_at IS NULL OR "
-            "t.read_at < ?) GROUP BY c.thread, t.read_at ORDER BY t.read_at IS NOT NULL, t.read_at, "
-            "MIN(c.published_at) LIMIT ?",
-            (platform, since, before, limit),
+            "SELECT c.thread, MIN(l.payload) AS payload FROM cases c JOIN posts p ON p.key = c.key "
+            "JOIN payloads l ON l.key = c.key LEFT JOIN threads t ON t.thread = c.thread WHERE "
+            "c.platform = ? AND c.thread_state <> 'answered' AND c.published_at >= ? AND "
+            "(t.read_at IS NULL OR t.read_at < ?) AND (t.asked_at IS NULL OR t.asked_at < ?) AND "
+            f"{shown} GROUP BY c.thread, t.asked_at, t.read_at "
+            "ORDER BY COALESCE(t.asked_at, t.read_at, 0), MIN(c.published_at) LIMIT ?",
+            (platform, since, before, before, *by, limit),
         )
+
+    def mark_thread_asked(self, thread: str, now: int) -> None:
+        """This thread has had its turn, whatever came of it; its cases stay as they are."""
+        with self.write() as db:
+            db.execute(
+                "INSERT INTO threads (thread, touched, asked_at) VALUES (?, 0, ?) ON CONFLICT "
+                "(thread) DO UPDATE SET asked_at = excluded.asked_at",
+                (thread, now),
+            )
 
     def begin_account_walk(self, source: str, query: str, since: int) -> None:
         """What an account wrote from ``since`` on is being read; of before nothing is known, unless

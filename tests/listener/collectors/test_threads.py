@@ -171,6 +171,7 @@ def test_a_store_from_before_knows_only_since_when_accounts_were_walked(tmp_path
         first = store.value("SELECT MIN(at) FROM coverage WHERE query = 'account:5'")
         with store.write() as db:
             db.execute("DROP TABLE account_walks")
+            db.execute("ALTER TABLE threads DROP COLUMN asked_at")
             db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm011%'")
     with Store(tmp_path / "t.db") as store:
         (walk,) = store.account_walks().values()
@@ -237,3 +238,62 @@ def test_a_thread_of_which_nothing_is_shown_was_not_read(
     one = collector(platform, clock, keys)
     monkeypatch.setattr(one, "through", lambda call: answer)
     assert one.thread(Post(platform, "t1_a", "Acme?", clock(), conversation_id="t3_a")) is None
+
+
+def test_threads_that_are_gone_or_imported_hold_up_no_other(tmp_path: Path) -> None:
+    """More of them than a round reads, all of them older than the one that can be read."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    server.hidden = {server.add(clock.now - 900 + n, "Acme broke #acme") for n in range(25)}
+    asked = server.add(clock.now - 600, "my Acme kettle leaks #acme")
+    exported = [
+        Post("mastodon", f"export-{n}", "Acme broke", moment(clock.now - 950), raw={"row": n})
+        for n in range(45)
+    ]
+    with serving(server) as url, Store(tmp_path / "t.db") as store:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        line = _line(store, clock, source)
+        line.keep(Page(exported, {}), source="import:a.csv", platform="mastodon", query="export")
+        tick(line, clock, 60, 1)
+        line.tick()
+        tick(line, clock, 300, 1)
+        assert states(line)[str(asked)] == "unknown", "it has not had its turn yet"
+        tick(line, clock, 300, 1)
+        found = states(line)
+        assert found.pop(str(asked)) == "unanswered"
+        assert set(found.values()) == {"unknown"}
+        before = len(server.requests)
+        tick(line, clock, 300, 1)
+        again = [r for r in server.requests[before:] if r.path.endswith("/context")]
+        assert again == [], "each had its turn within the hour"
+        tick(line, clock, 3600, 1)
+        again = [r for r in server.requests[before:] if r.path.endswith("/context")]
+        assert len(again) == 20, "and has it again an hour later"
+
+
+class Stumbling(FakeMastodon):
+    """A server that fails at one status' thread."""
+
+    fails_at = 0
+
+    def answer(self, request: Request) -> Reply:
+        if request.path.endswith(f"/{self.fails_at}/context"):
+            return Reply("<html>Internal Server Error</html>", 500, {}, "text/html")
+        return super().answer(request)
+
+
+def test_a_thread_at_which_the_platform_fails_does_not_come_first_again(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = Stumbling(clock)
+    broken = server.add(clock.now - 900, "Acme broke #acme")
+    asked = server.add(clock.now - 600, "my Acme kettle leaks #acme")
+    with serving(server) as url, Store(tmp_path / "t.db") as store:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        line = _line(store, clock, source)
+        tick(line, clock, 60, 1)
+        line.tick()
+        server.fails_at = broken
+        tick(line, clock, 300, 1)
+        assert set(states(line).values()) == {"unknown"}
+        tick(line, clock, 300, 1)
+        assert states(line) == {str(broken): "unknown", str(asked): "unanswered"}
