@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from listener import addressing, collectors
 from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
+from listener.collectors.columns import platform_name
 from listener.config import Config, Source
 from listener.errors import CollectorError, LimitError, PlatformError, UnreachableError
 from listener.mention import Post, Query, epoch
@@ -31,7 +32,14 @@ log = logging.getLogger("groundswell")
 
 THREADS_AT_MOST = 20  # read after each round of a source
 DAY = 86_400
+NO_PLATFORM = "file"  # of posts whose export does not say where they are from
 ACCOUNT = "account:"  # how the queries begin that read what a brand's own account wrote
+
+
+def _home(platform: str) -> str:
+    """The platform of posts, as keywords.yaml may name it: ``twitter`` is x, ``jetstream`` bluesky."""
+    name = platform_name(platform)
+    return collectors.POSTS_OF.get(name, name)
 
 
 def _from_nothing(cursor: Cursor | None) -> bool:
@@ -63,7 +71,11 @@ class Gathering:
         self._looked = -1  # the minute in which all kinds of alerts were last looked for
         self._load_judge = load_judge
         self._handles = {
-            handle: brand.name for brand in config.all_brands() for handle in brand.all_handles()
+            (place, handle.lstrip("@").lower()): brand.name
+            for brand in config.all_brands()
+            for platform, handles in brand.handles.items()
+            for handle in handles
+            for place in (_home(platform), NO_PLATFORM)
         }
         self._accounts = addressing.accounts(config.all_brands())
         self._brands = {brand.name: brand for brand in config.all_brands()}
@@ -84,12 +96,14 @@ class Gathering:
     def brand_of(self, post: Post) -> str | None:
         """The brand whose own account wrote this, or None: a customer, a stranger, not known.
 
-        An export that says "from the brand" of an account that no brand lists is believed, and the
-        handle stands for the brand.
+        A handle is the brand's on its own platform only: elsewhere it may be anybody's. An export
+        that says "from the brand" of an account that no brand lists is believed, and the handle
+        stands for the brand.
         """
         handle = (post.author.handle or "").lstrip("@").lower()
-        if post.incoming is not True and handle in self._handles:
-            return self._handles[handle]
+        known = self._handles.get((post.platform, handle))
+        if post.incoming is not True and known is not None:
+            return known
         if post.incoming is False:
             return f"@{handle}" if handle else "@unknown"
         return None
@@ -238,7 +252,8 @@ class Gathering:
                     continue
                 handle = query.name.removeprefix(ACCOUNT).lstrip("@").lower()
                 row = walks.get((source.name, query.name))
-                brand = self._handles.get(handle) or (row["brand"] if row else None)
+                known = self._handles.get((_home(platform), handle))
+                brand = known or (row["brand"] if row else None)
                 if row is None or row["upto"] is None:
                     waiting.add(brand)
                     continue

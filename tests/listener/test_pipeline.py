@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +118,29 @@ def test_the_brands_own_post_is_no_mention(pipeline: Pipeline, store: Store) -> 
     keep(pipeline, post(1, "Acme is hiring", handle="acmehelp"))
     assert store.mentions(Filter()) == []
     assert store.value("SELECT from_brand FROM posts") == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("platform", "whose"),
+    [("x", "Acme"), ("bluesky", "Globex"), ("reddit", None), ("youtube", None), ("file", "Acme")],
+)
+def test_a_handle_is_the_brands_on_its_own_platform_only(
+    store: Store, platform: str, whose: str | None
+) -> None:
+    """Elsewhere a stranger has the name; an export without platforms is believed."""
+    config = "brands: [{name: Acme, handles: {Twitter: '@Acme'}}, {name: Globex, handles: {HERE}}]"
+    config = config.replace("HERE", "jetstream: acme.bsky.social")
+    pipeline = Pipeline(store, parse_config(config), clock=lambda: NOW)
+    handle = "acme.bsky.social" if platform == "bluesky" else "acme"
+    asked = replace(post(1, "Acme and Globex are late again"), platform=platform)
+    said = replace(post(2, "Acme is late for me too", handle=handle), platform=platform)
+    keep(pipeline, asked, replace(said, conversation_id="1"))
+    pipeline.tick(only=("flag",))
+    assert store.value("SELECT from_brand FROM posts WHERE native_id = '2'") == whose
+    found = {(r["key"][-1], r["brand"]): r["thread_state"] for r in store.mentions(Filter())}
+    answered = {brand for (key, brand), state in found.items() if state == "answered"}
+    assert answered == ({whose} if whose else set())
+    assert (("2", "Acme") in found) is (whose != "Acme"), "a stranger's complaint is a mention"
 
 
 def test_a_reply_to_the_brand_is_a_mention_without_its_name(
