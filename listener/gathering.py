@@ -20,8 +20,15 @@ from listener import addressing, collectors
 from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
 from listener.collectors.columns import platform_name
 from listener.config import Config, Source
-from listener.errors import CollectorError, LimitError, PlatformError, UnreachableError
-from listener.mention import Post, Query, epoch
+from listener.errors import (
+    AuthError,
+    BudgetError,
+    CollectorError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
+from listener.mention import Post, Query, epoch, moment
 from listener.store import Saved, Store
 
 if TYPE_CHECKING:
@@ -34,6 +41,10 @@ THREADS_AT_MOST = 20  # read after each round of a source
 DAY = 86_400
 NO_PLATFORM = "file"  # of posts whose export does not say where they are from
 ACCOUNT = "account:"  # how the queries begin that read what a brand's own account wrote
+
+
+def _until(seconds: int) -> str:
+    return f"not asked again before {moment(seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _home(platform: str) -> str:
@@ -66,6 +77,8 @@ class Gathering:
         self.secrets = secrets or {}
         self.sleep = sleep
         self.judge_at_most: int | None = None  # mentions a round; the schedule keeps rounds short
+        # Why a source gave less than it was asked for in its last round, or was not asked at all.
+        self.failures: dict[str, str] = {}
         self.stopping = threading.Event()  # set it, and every stage ends after its current batch
         self._up_since = epoch(clock())
         self._looked = -1  # the minute in which all kinds of alerts were last looked for
@@ -195,9 +208,14 @@ class Gathering:
         """Walk one source to its end for all its queries; failures go into the ledger."""
         saved = Saved()
         now = epoch(self.clock())
-        held = self.store.value("SELECT open_until FROM health WHERE source = ?", (source.name,))
-        if held is not None and held > now:
+        self.failures.pop(source.name, None)
+        held = self.store.holds().get(source.name)
+        if held is not None and held["open_until"] > now:
+            self.failures[source.name] = f"{held['last_error']}; {_until(held['open_until'])}"
             return saved
+        if held is not None:
+            log.info("%s: the pause is over; it is asked again", source.name)
+            self.store.release(source.name)
         collector = self.collector(source)
         for query in self.queries(source):
             own, whose = query.name.startswith(ACCOUNT), None
@@ -305,6 +323,9 @@ class Gathering:
         now = epoch(self.clock())
         row = self.store.one("SELECT failures FROM health WHERE source = ?", (source.name,))
         failures = int(row["failures"]) if row else 0
+        held_by = "login" if isinstance(error, AuthError) else "platform"
+        if isinstance(error, BudgetError):
+            held_by = "budget"
         resets_at = error.resets_at if isinstance(error, LimitError) else None
         if resets_at is None:
             delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
@@ -317,7 +338,24 @@ class Gathering:
             now=now,
             limited=isinstance(error, LimitError),
             open_until=int(resets_at),
+            held_by=held_by,
             requests=error.requests,
             cost_usd=error.cost_usd,
         )
-        log.warning("%s: %s", source.name, error)
+        self.failures[source.name] = f"{error}; {_until(int(resets_at))}"
+        log.warning("%s: %s", source.name, self.failures[source.name])
+
+    def release(self, *, platforms: bool) -> None:
+        """At a start: what held a source back may have been mended meanwhile, so it is asked again.
+
+        A raised budget is checked without a request, a new secret by one. ``platforms``: also those
+        that a platform itself has asked to wait, or that failed.
+        """
+        now = epoch(self.clock())
+        for name, held in self.store.holds().items():
+            if held["open_until"] > now and (platforms or held["held_by"] != "platform"):
+                log.info(
+                    "%s was held back (%s; %s); it is asked again now",
+                    name, held["last_error"], _until(held["open_until"]),
+                )  # fmt: skip
+                self.store.release(name)

@@ -257,7 +257,8 @@ def m011_whose_answers_are_read(db: Database) -> None:
 
     ``brand`` is whose account it showed itself to be. A walk that began before this table reaches
     back to its first page at least; how far before that, nobody noted. ``threads.asked_at`` is when
-    a thread was last asked for, whether or not it could be read.
+    a thread was last asked for, whether or not it could be read; ``health.held_by`` is what holds a
+    source back until ``open_until``: our ``budget``, the ``login``, or the ``platform``.
     """
     _run(
         db,
@@ -269,6 +270,7 @@ def m011_whose_answers_are_read(db: Database) -> None:
         INSERT INTO account_walks (source, query, since)
             SELECT source, query, MIN(at) FROM coverage
             WHERE query LIKE 'account:%' AND failed IS NULL GROUP BY source, query;
-        ALTER TABLE threads ADD COLUMN asked_at INTEGER
+        ALTER TABLE threads ADD COLUMN asked_at INTEGER;
+        ALTER TABLE health ADD COLUMN held_by TEXT
         """,
     )
