@@ -92,7 +92,8 @@ class Brand(Strict):
         return value
 
     def all_handles(self) -> tuple[str, ...]:
-        """Every handle of every platform, without @, lower case, each once."""
+        """Every handle of every platform, without @, lower case, each once: what is looked for in
+        texts. Whose account wrote a post depends on the platform too."""
         found = (h.lstrip("@").lower() for hs in self.handles.values() for h in hs)
         return tuple(dict.fromkeys(found))
 

@@ -17,10 +17,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from listener import addressing, collectors
-from listener.collectors import Clock, Collector, Context, Page, utc_now
+from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
+from listener.collectors.columns import platform_name
 from listener.config import Config, Source
-from listener.errors import CollectorError, LimitError, PlatformError, UnreachableError
-from listener.mention import Post, Query, epoch
+from listener.errors import (
+    AuthError,
+    BudgetError,
+    CollectorError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
+from listener.mention import Post, Query, epoch, moment
 from listener.store import Saved, Store
 
 if TYPE_CHECKING:
@@ -31,6 +39,23 @@ log = logging.getLogger("groundswell")
 
 THREADS_AT_MOST = 20  # read after each round of a source
 DAY = 86_400
+NO_PLATFORM = "file"  # of posts whose export does not say where they are from
+ACCOUNT = "account:"  # how the queries begin that read what a brand's own account wrote
+
+
+def _until(seconds: int) -> str:
+    return f"not asked again before {moment(seconds):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _home(platform: str) -> str:
+    """The platform of posts, as keywords.yaml may name it: ``twitter`` is x, ``jetstream`` bluesky."""
+    name = platform_name(platform)
+    return collectors.POSTS_OF.get(name, name)
+
+
+def _from_nothing(cursor: Cursor | None) -> bool:
+    """Whether a walk has nothing to go back to, and so reaches no further than its ``lookback``."""
+    return not cursor or (cursor.get("bound") is None and not cursor.get("walk"))
 
 
 class Gathering:
@@ -52,12 +77,18 @@ class Gathering:
         self.secrets = secrets or {}
         self.sleep = sleep
         self.judge_at_most: int | None = None  # mentions a round; the schedule keeps rounds short
+        # Why a source gave less than it was asked for in its last round, or was not asked at all.
+        self.failures: dict[str, str] = {}
         self.stopping = threading.Event()  # set it, and every stage ends after its current batch
         self._up_since = epoch(clock())
         self._looked = -1  # the minute in which all kinds of alerts were last looked for
         self._load_judge = load_judge
         self._handles = {
-            handle: brand.name for brand in config.all_brands() for handle in brand.all_handles()
+            (place, handle.lstrip("@").lower()): brand.name
+            for brand in config.all_brands()
+            for platform, handles in brand.handles.items()
+            for handle in handles
+            for place in (_home(platform), NO_PLATFORM)
         }
         self._accounts = addressing.accounts(config.all_brands())
         self._brands = {brand.name: brand for brand in config.all_brands()}
@@ -78,12 +109,14 @@ class Gathering:
     def brand_of(self, post: Post) -> str | None:
         """The brand whose own account wrote this, or None: a customer, a stranger, not known.
 
-        An export that says "from the brand" of an account that no brand lists is believed, and the
-        handle stands for the brand.
+        A handle is the brand's on its own platform only: elsewhere it may be anybody's. An export
+        that says "from the brand" of an account that no brand lists is believed, and the handle
+        stands for the brand.
         """
         handle = (post.author.handle or "").lstrip("@").lower()
-        if post.incoming is not True and handle in self._handles:
-            return self._handles[handle]
+        known = self._handles.get((post.platform, handle))
+        if post.incoming is not True and known is not None:
+            return known
         if post.incoming is False:
             return f"@{handle}" if handle else "@unknown"
         return None
@@ -175,23 +208,33 @@ class Gathering:
         """Walk one source to its end for all its queries; failures go into the ledger."""
         saved = Saved()
         now = epoch(self.clock())
-        held = self.store.value("SELECT open_until FROM health WHERE source = ?", (source.name,))
-        if held is not None and held > now:
+        self.failures.pop(source.name, None)
+        held = self.store.holds().get(source.name)
+        if held is not None and held["open_until"] > now:
+            self.failures[source.name] = f"{held['last_error']}; {_until(held['open_until'])}"
             return saved
+        if held is not None:
+            log.info("%s: the pause is over; it is asked again", source.name)
+            self.store.release(source.name)
         collector = self.collector(source)
         for query in self.queries(source):
+            own, whose = query.name.startswith(ACCOUNT), None
             try:
-                for page in collector.fetch(query, self.store.cursor(source.name, query.name)):
+                cursor = self.store.cursor(source.name, query.name)
+                if own and _from_nothing(cursor):
+                    back = getattr(collector.context.options, "lookback", 0)
+                    since = epoch(self.clock()) - back
+                    self.store.begin_account_walk(source.name, query.name, since)
+                for page in collector.fetch(query, cursor):
                     if self.stopping.is_set():
                         return saved  # the cursor stands before this page: it is read again
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
-                    if page.complete and query.name.startswith("account:"):
-                        # All that the brand's own account wrote is here: who is not answered by
-                        # now has not been answered.
-                        unread = self.store.unread_threads(source.platform)
-                        self.store.mark_threads_read(unread, epoch(self.clock()))
+                    if own:
+                        whose = next(filter(None, map(self.brand_of, page.posts)), whose)
+                        if page.complete:
+                            self._account_read(source, query, whose, page.coverage.truncated)
             except CollectorError as error:
                 self._held_back(source, query, error)
                 if not isinstance(error, PlatformError) or isinstance(error, UnreachableError):
@@ -199,6 +242,44 @@ class Gathering:
         if collector.reads_threads:
             saved += self.read_threads(source, collector)
         return saved
+
+    def _account_read(self, source: Source, query: Query, brand: str | None, cut: bool) -> None:
+        """All that one of the brands' own accounts wrote is here: whom they have not answered by
+        now, and would have to be seen answering, has not been answered."""
+        now = epoch(self.clock())
+        if cut:  # the platform has more than it gave
+            self.store.begin_account_walk(source.name, query.name, now)
+        self.store.end_account_walk(source.name, query.name, brand, now)
+        unread = self.store.unread_threads(source.platform, self._answers_read(source.platform))
+        self.store.mark_threads_read(unread, now)
+
+    def _answers_read(self, platform: str) -> dict[str, tuple[int, int]]:
+        """By brand, from when to when all that its accounts wrote has been read.
+
+        A brand is left out while one of its accounts has not been read whole; so is an account that
+        no brand lists and whose posts nobody knows as a brand's.
+        """
+        walks = self.store.account_walks()
+        found: dict[str | None, tuple[int, int]] = {}
+        waiting: set[str | None] = set()
+        for source in self.config.sources:
+            if source.platform != platform or not source.enabled:
+                continue
+            for query in self.queries(source):
+                if not query.name.startswith(ACCOUNT):
+                    continue
+                handle = query.name.removeprefix(ACCOUNT).lstrip("@").lower()
+                row = walks.get((source.name, query.name))
+                known = self._handles.get((_home(platform), handle))
+                brand = known or (row["brand"] if row else None)
+                if row is None or row["upto"] is None:
+                    waiting.add(brand)
+                    continue
+                since, upto = found.get(brand, (row["since"], row["upto"]))
+                found[brand] = (max(since, row["since"]), min(upto, row["upto"]))
+        if None in waiting:  # it may be any brand's
+            return {}
+        return {b: span for b, span in found.items() if b is not None and b not in waiting}
 
     def read_threads(self, source: Source, collector: Collector) -> Saved:
         """Look whether open mentions of the last week were answered, each at most once an hour.
@@ -210,23 +291,31 @@ class Gathering:
             source.platform, since=now - 7 * DAY, before=now - 3600, limit=THREADS_AT_MOST
         )
         for row in rows:
+            if self.stopping.is_set():
+                break
             try:
                 mention = collector.to_post(json.loads(row["payload"]))
                 page = collector.thread(mention)
             except CollectorError as error:
                 self._held_back(source, Query("threads", (), ()), error)
+                if isinstance(error, PlatformError) and not isinstance(error, UnreachableError):
+                    # It may be this thread that the platform fails at: it does not come first again.
+                    self.store.mark_thread_asked(row["thread"], now)
                 break
             except ValueError:
-                continue  # a payload that retention has emptied
-            if page is None or self.stopping.is_set():
-                break
+                page = None  # a payload of another day's shape: nothing to ask by
+            if page is None:  # this one is gone or refused; the others are not
+                self.store.mark_thread_asked(row["thread"], now)
+                continue
             below = {mention.native_id}
             for post in sorted(page.posts, key=lambda p: p.created_at):
                 if post.reply_to in below or self.brand_of(post) is not None:
                     below.add(post.native_id)
             page = replace(page, posts=[p for p in page.posts if p.native_id in below])
             saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
-            self.store.mark_threads_read([row["thread"]], now)
+            self.store.mark_thread_asked(row["thread"], now)
+            if page.threads_read:
+                self.store.mark_threads_read([row["thread"]], now)
         return saved
 
     def _held_back(self, source: Source, query: Query, error: CollectorError) -> None:
@@ -234,6 +323,9 @@ class Gathering:
         now = epoch(self.clock())
         row = self.store.one("SELECT failures FROM health WHERE source = ?", (source.name,))
         failures = int(row["failures"]) if row else 0
+        held_by = "login" if isinstance(error, AuthError) else "platform"
+        if isinstance(error, BudgetError):
+            held_by = "budget"
         resets_at = error.resets_at if isinstance(error, LimitError) else None
         if resets_at is None:
             delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
@@ -246,7 +338,24 @@ class Gathering:
             now=now,
             limited=isinstance(error, LimitError),
             open_until=int(resets_at),
+            held_by=held_by,
             requests=error.requests,
             cost_usd=error.cost_usd,
         )
-        log.warning("%s: %s", source.name, error)
+        self.failures[source.name] = f"{error}; {_until(int(resets_at))}"
+        log.warning("%s: %s", source.name, self.failures[source.name])
+
+    def release(self, *, platforms: bool) -> None:
+        """At a start: what held a source back may have been mended meanwhile, so it is asked again.
+
+        A raised budget is checked without a request, a new secret by one. ``platforms``: also those
+        that a platform itself has asked to wait, or that failed.
+        """
+        now = epoch(self.clock())
+        for name, held in self.store.holds().items():
+            if held["open_until"] > now and (platforms or held["held_by"] != "platform"):
+                log.info(
+                    "%s was held back (%s; %s); it is asked again now",
+                    name, held["last_error"], _until(held["open_until"]),
+                )  # fmt: skip
+                self.store.release(name)

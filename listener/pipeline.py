@@ -301,12 +301,17 @@ class Pipeline(Gathering):
             log.error("the failure of %s could not be noted: %s", stage, error)
 
     def collect_all(self) -> tuple[Saved, dict[str, str]]:
-        """Every enabled source once, one after the other; a source that fails stops no other."""
+        """Every enabled source once, one after the other; a source that fails stops no other.
+
+        One that was held back, or of which a query failed, is told as failed, with the reason.
+        """
         saved, failed = Saved(), {}
         for source in self.config.sources:
             if source.enabled:
                 try:
                     saved += self.collect(source)
+                    if source.name in self.failures:
+                        failed[source.name] = self.failures[source.name]
                 except GroundswellError as error:
                     failed[source.name] = str(error)
                     log.error("%s: %s", source.name, error)

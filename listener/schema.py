@@ -249,3 +249,28 @@ def m008_newest_of_all_brands(db: Database) -> None:
         CREATE INDEX cases_waiting ON cases (due_at) WHERE thread_state = 'unanswered'
         """,
     )
+
+
+@migrations()
+def m011_whose_answers_are_read(db: Database) -> None:
+    """From when (``since``) to when (``upto``) all that a brand's own account wrote has been read.
+
+    ``brand`` is whose account it showed itself to be. A walk that began before this table reaches
+    back to its first page at least; how far before that, nobody noted. ``threads.asked_at`` is when
+    a thread was last asked for, whether or not it could be read; ``health.held_by`` is what holds a
+    source back until ``open_until``: our ``budget``, the ``login``, or the ``platform``.
+    """
+    _run(
+        db,
+        """
+        CREATE TABLE account_walks (
+            source TEXT NOT NULL, query TEXT NOT NULL, brand TEXT, since INTEGER NOT NULL,
+            upto INTEGER, PRIMARY KEY (source, query)
+        ) WITHOUT ROWID;
+        INSERT INTO account_walks (source, query, since)
+            SELECT source, query, MIN(at) FROM coverage
+            WHERE query LIKE 'account:%' AND failed IS NULL GROUP BY source, query;
+        ALTER TABLE threads ADD COLUMN asked_at INTEGER;
+        ALTER TABLE health ADD COLUMN held_by TEXT
+        """,
+    )

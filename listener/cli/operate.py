@@ -221,6 +221,9 @@ def run(ctx: click.Context, once: bool, verbose: bool) -> None:
     log = logging.getLogger("groundswell")
     with open_store(ctx, create=True) as store, RunLock(store.path):
         pipeline = Pipeline(store, config, secrets=load_secrets())
+        # Who starts it may have mended what was wrong. A cron job starts it all the time, and keeps
+        # to what the platforms have asked for.
+        pipeline.release(platforms=not once)
         if once:
             saved, failed = pipeline.collect_all()
             tick = pipeline.tick()

@@ -33,6 +33,9 @@ ENTRY_POINTS = "groundswell.collectors"
 Clock = Callable[[], datetime]
 Cursor = dict[str, Any]
 
+# Collectors whose posts are those of another platform, under that platform's own ids.
+POSTS_OF: Mapping[str, str] = {"jetstream": "bluesky"}
+
 
 def utc_now() -> datetime:
     """The only clock that reads the real time; everything else is handed one."""

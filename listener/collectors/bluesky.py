@@ -230,6 +230,8 @@ class Bluesky(NetCollector):
         if body is None:
             return None
         found = list(_posts_in(mapping(body).get("thread")))
+        if not found:  # the post is gone, or blocks the account: the network shows a note instead
+            return None
         return self.page(found, {}, where="getPostThread", complete=True, threads_read=True)
 
     def recheck(

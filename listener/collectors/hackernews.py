@@ -118,10 +118,12 @@ class HackerNews(NetCollector):
         return 60
 
     def thread(self, post: Post) -> Page | None:
-        """All comments below the story, in one request."""
+        """All comments below the story, in one request; None where the item is refused."""
         story = post.conversation_id or post.native_id
         tree = self.get(f"{self.wants.base_url}/items/{story}")
-        found = list(_below(tree)) if isinstance(tree, dict) else []
+        if not isinstance(tree, dict):
+            return None
+        found = list(_below(tree))
         return self.page(found, {}, where=f"items/{story}", complete=True, threads_read=True)
 
     def recheck(

@@ -94,7 +94,7 @@ class Mastodon(NetCollector):
         }
         tags |= {tag.lstrip("#").lower(): names for tag in options.hashtags}
         for server in options.servers:
-            host = urlsplit(server).netloc or server
+            host = _host(server)
             queries += [
                 Query(f"tag:{tag}@{host}", who, (), hashtags=(tag,))
                 for tag, who in tags.items()
@@ -126,7 +126,7 @@ class Mastodon(NetCollector):
     def server_of(self, query: Query) -> str:
         host = query.name.rpartition("@")[2] if query.name.startswith("tag:") else ""
         for server in self.wants.servers:
-            if host and (urlsplit(server).netloc or server) == host:
+            if host and _host(server) == host:
                 return server
         return self.wants.servers[0]
 
@@ -149,7 +149,8 @@ class Mastodon(NetCollector):
         """``lower``, ``newest`` and ``at`` are ids as numbers; those of notifications are
         counters."""
         kind, _, label = query.name.partition(":")
-        client = self.client(self.server_of(query))
+        server = self.server_of(query)
+        client = self.client(server)
         account = self._account_id(client, label) if kind == "account" else None
         if walk.lower is None:
             walk.lower = self._lower(kind, walk.bound, now)
@@ -161,7 +162,7 @@ class Mastodon(NetCollector):
             complete = not ids or min(ids) <= walk.lower
             walk.at = min(ids, default=walk.at)
             statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
-            statuses = [s for s in statuses if s is not None]
+            statuses = [_read_from(server, s) for s in statuses if s is not None]
             if self.wants.parents:
                 statuses = self._with_parents(client, statuses)
             yield self.page(
@@ -236,13 +237,18 @@ class Mastodon(NetCollector):
         return 120
 
     def thread(self, post: Post) -> Page | None:
-        """The statuses above and below, as far as the first server knows them."""
-        local = self._local_id(post.native_id, post)
-        if local is None:
+        """The statuses above and below, as far as the author's own server knows them where it is one
+        of ours, else the one that showed us the status."""
+        server, local = self._where(post)
+        if server is None:
             return None
-        client = self.client(self.wants.servers[0])
+        client = self.client(server)
         body = self.through(lambda: client.status_context(local))
-        found = [*statuses_in(body), dict(post.raw)] if body else [dict(post.raw)]
+        if body is None:  # gone, or not for strangers: nothing was read
+            return None
+        found = [_read_from(server, status) for status in statuses_in(body)]
+        if self._shown_by(post) == server:
+            found.append(dict(post.raw))
         found = self._with_parents(client, found)
         return self.page(found, {}, where="context", complete=True, threads_read=True)
 
@@ -254,7 +260,7 @@ class Mastodon(NetCollector):
         client = self.client(self.wants.servers[0])
         gone = []
         for uri in native_ids:
-            local = self._local_id(uri)
+            local = _local_id(uri, self.wants.servers[0])
             if local is None:
                 continue
             self.through(partial(client.status, local))
@@ -264,7 +270,10 @@ class Mastodon(NetCollector):
 
     def reply(self, post: Post, text: str) -> str:
         """Answer publicly, with the author's handle in front as the platform expects; its uri."""
-        local = str(post.raw.get("id") or "")
+        first = self.wants.servers[0]
+        local = _local_id(post.native_id, first)
+        if local is None and self._shown_by(post) == first:
+            local = str(post.raw.get("id") or "")
         if not self.token:
             raise AuthError(f"mastodon: to reply, set {TOKEN} (permission write:statuses)")
         if not local:
@@ -282,12 +291,38 @@ class Mastodon(NetCollector):
             raise PlatformError(f"mastodon did not take the reply (status {self.guard.status})")
         return str(body["uri"])
 
-    def _local_id(self, uri: str, post: Post | None = None) -> str | None:
-        """The id on the first server: from the payload, or from a uri of that server itself."""
-        host = urlsplit(self.wants.servers[0]).netloc or self.wants.servers[0]
-        if urlsplit(uri).netloc == host and (found := re.search(r"/(\d+)$", uri)):
-            return found.group(1)
-        return str(post.raw["id"]) if post is not None and post.raw.get("id") else None
+    def _shown_by(self, post: Post) -> str | None:
+        """Which of our servers showed us a status: its payload's ids mean something there only.
+
+        Payloads that do not say it are older than the note; with one server there is no question.
+        """
+        servers = self.wants.servers
+        if len(servers) == 1 and "read_from" not in post.raw:
+            return servers[0]
+        return next((s for s in servers if _host(s) == post.raw.get("read_from")), None)
+
+    def _where(self, post: Post) -> tuple[str | None, str]:
+        """A server that can be asked about a status, and the id that the status has there."""
+        for server in self.wants.servers:
+            if local := _local_id(post.native_id, server):
+                return server, local
+        shown, local = self._shown_by(post), post.raw.get("id")
+        return (shown, str(local)) if shown and local else (None, "")
+
+
+def _host(server: str) -> str:
+    return urlsplit(server).netloc or server
+
+
+def _local_id(uri: str, server: str) -> str | None:
+    """The id on a server that a uri of that server itself ends with."""
+    found = re.search(r"/(\d+)$", uri) if urlsplit(uri).netloc == _host(server) else None
+    return found.group(1) if found else None
+
+
+def _read_from(server: str, status: Any) -> Any:
+    """A status with the server that showed it: the ids in it mean nothing on others."""
+    return {**status, "read_from": _host(server)} if isinstance(status, dict) else status
 
 
 def _id(entry: Any) -> int | None:

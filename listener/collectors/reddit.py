@@ -243,13 +243,15 @@ class Reddit(NetCollector):
         return 2000 if self.has_keys else 0
 
     def thread(self, post: Post) -> Page | None:
-        """The submission with its comments; ``None`` without keys."""
+        """The submission with its comments; None without keys, or where it cannot be seen."""
         if not self.has_keys or not (post.conversation_id or "").startswith("t3_"):
             return None
         body = self.api(
             f"comments/{(post.conversation_id or '')[3:]}", {"limit": 500, "raw_json": 1}
         )
         found = [t for t in things_in(body) if not is_gone(t["data"])]
+        if not found:
+            return None
         return self.page(found, {}, where="comments", complete=True, threads_read=True)
 
     def recheck(

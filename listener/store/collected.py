@@ -11,7 +11,7 @@ from typing import Any
 
 from listener.collectors import Cursor, Deletion, Page, Reject
 from listener.mention import Match, Post, epoch
-from listener.store.base import Base, marks
+from listener.store.base import Base, Row, marks
 
 CHUNK = 500  # keys in one IN list; SQLite's oldest limit on parameters is 999
 
@@ -28,7 +28,9 @@ _INSERT_POST = (
     f"INSERT INTO posts ({', '.join(_POST_COLUMNS)}) VALUES ({marks(_POST_COLUMNS)}) "
     "ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(f"{c} = excluded.{c}" for c in _POST_COLUMNS if c not in _KEEP)
-    + " WHERE posts.deleted_at IS NULL"
+    # What was imported and is now shown by its platform is the platform's: its deletion is followed.
+    + ", source = CASE WHEN posts.source LIKE 'import:%' AND excluded.source NOT LIKE 'import:%' "
+    "THEN excluded.source ELSE posts.source END" + " WHERE posts.deleted_at IS NULL"
 )
 _INSERT_MENTION = """
     INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,
@@ -314,10 +316,14 @@ class Collected(Base):
 
     def save_failure(
         self, *, source: str, platform: str, query: str, reason: str, now: int,
-        limited: bool = False, open_until: int | None = None, requests: int = 1,
-        cost_usd: float = 0.0,
+        limited: bool = False, open_until: int | None = None, held_by: str | None = None,
+        requests: int = 1, cost_usd: float = 0.0,
     ) -> None:  # fmt: skip
-        """A request that gave nothing goes into the ledger too: a hole is shown as a hole."""
+        """A request that gave nothing goes into the ledger too: a hole is shown as a hole.
+
+        The source is held back until ``open_until`` by the ``budget``, the ``login`` or the
+        ``platform``.
+        """
         with self.write() as db:
             db.execute(
                 "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
@@ -327,10 +333,26 @@ class Collected(Base):
             )
             db.execute(
                 "INSERT INTO health (source, platform, last_error_at, last_error, failures, "
-                "open_until) VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (source) DO UPDATE SET "
-                "last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
-                "failures = health.failures + 1, open_until = excluded.open_until",
-                (source, platform, now, reason, open_until),
+                "open_until, held_by) VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (source) DO UPDATE "
+                "SET last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
+                "failures = health.failures + 1, open_until = excluded.open_until, "
+                "held_by = excluded.held_by",
+                (source, platform, now, reason, open_until, held_by),
+            )
+
+    def holds(self) -> dict[str, Row]:
+        """``open_until, held_by, last_error`` of the sources that were held back, by name, until
+        they are released; a hold may be over by now."""
+        rows = self.rows(
+            "SELECT source, open_until, held_by, last_error FROM health WHERE open_until IS NOT NULL"
+        )
+        return {row["source"]: row for row in rows}
+
+    def release(self, source: str) -> None:
+        """Nothing holds this source back any more."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE health SET open_until = NULL, held_by = NULL WHERE source = ?", (source,)
             )
 
     def cursor(self, source: str, query: str) -> Cursor | None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from listener.cli import cli
-from listener.collectors import Collector, Cursor, Page
+from listener.collectors import Collector, Cursor, Page, Secret
 from listener.collectors.files import FilesOptions
 from listener.config import Budget, Config, parse_config
-from listener.errors import LimitError, PlatformError
+from listener.errors import AuthError, LimitError, PlatformError
 from listener.mention import Author, Post, Query, epoch
 from listener.pipeline import Pipeline
 from listener.store import Filter, Store
@@ -117,6 +118,29 @@ def test_the_brands_own_post_is_no_mention(pipeline: Pipeline, store: Store) -> 
     keep(pipeline, post(1, "Acme is hiring", handle="acmehelp"))
     assert store.mentions(Filter()) == []
     assert store.value("SELECT from_brand FROM posts") == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("platform", "whose"),
+    [("x", "Acme"), ("bluesky", "Globex"), ("reddit", None), ("youtube", None), ("file", "Acme")],
+)
+def test_a_handle_is_the_brands_on_its_own_platform_only(
+    store: Store, platform: str, whose: str | None
+) -> None:
+    """Elsewhere a stranger has the name; an export without platforms is believed."""
+    config = "brands: [{name: Acme, handles: {Twitter: '@Acme'}}, {name: Globex, handles: {HERE}}]"
+    config = config.replace("HERE", "jetstream: acme.bsky.social")
+    pipeline = Pipeline(store, parse_config(config), clock=lambda: NOW)
+    handle = "acme.bsky.social" if platform == "bluesky" else "acme"
+    asked = replace(post(1, "Acme and Globex are late again"), platform=platform)
+    said = replace(post(2, "Acme is late for me too", handle=handle), platform=platform)
+    keep(pipeline, asked, replace(said, conversation_id="1"))
+    pipeline.tick(only=("flag",))
+    assert store.value("SELECT from_brand FROM posts WHERE native_id = '2'") == whose
+    found = {(r["key"][-1], r["brand"]): r["thread_state"] for r in store.mentions(Filter())}
+    answered = {brand for (key, brand), state in found.items() if state == "answered"}
+    assert answered == ({whose} if whose else set())
+    assert (("2", "Acme") in found) is (whose != "Acme"), "a stranger's complaint is a mention"
 
 
 def test_a_reply_to_the_brand_is_a_mention_without_its_name(
@@ -301,6 +325,75 @@ def test_a_failing_platform_keeps_what_it_gave_and_waits(
     ]  # fmt: skip
 
 
+class Priced(Flaky):
+    """A platform whose requests count, and which wants a secret."""
+
+    platform = "priced"
+    asked = 0
+
+    def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
+        self.context.spend(1, 0.0)
+        type(self).asked += 1
+        if not self.context.secrets.get("PRICED_TOKEN"):
+            raise AuthError("PRICED_TOKEN is refused")
+        yield Page([post(1, "acme one")], {"at": 1}, complete=True)
+
+
+def test_a_start_asks_again_what_was_mended_and_a_pause_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("listener.collectors.load", lambda name: Priced)
+    monkeypatch.setattr(Priced, "secrets", (Secret("PRICED_TOKEN", "a token for the tests"),))
+    monkeypatch.setattr(Priced, "asked", 0)
+    caplog.set_level("INFO", "groundswell")
+
+    def start(budget: int, later: timedelta = timedelta(), **secrets: str) -> Pipeline:
+        config = Config.model_validate(
+            {
+                "brands": [{"name": "Acme"}],
+                "sources": [{"platform": "priced", "budget": {"requests_per_month": budget}}],
+            }
+        )
+        return Pipeline(store, config, clock=lambda: NOW + later, secrets=secrets)
+
+    def collected(line: Pipeline) -> tuple[int, dict[str, str]]:
+        saved, failed = line.collect_all()
+        return saved.stored, failed
+
+    stored, failed = collected(start(0, PRICED_TOKEN="t"))
+    assert stored == 0
+    assert "budget of 0 requests" in failed["priced"]
+    assert "not asked again before 2026-04-01 00:00:00 UTC" in caplog.text
+    raised = start(2, PRICED_TOKEN="t")
+    assert "budget of 0 requests" in collected(raised)[1]["priced"], "held, and told as failed"
+    raised.release(platforms=False)
+    assert "held back" in caplog.text
+    assert collected(raised) == (1, {})
+    wrong = start(9)
+    assert "PRICED_TOKEN is refused" in collected(wrong)[1]["priced"]
+    asked = Priced.asked
+    right = start(9, PRICED_TOKEN="t")
+    right.release(platforms=False)
+    assert collected(right) == (0, {})
+    assert Priced.asked == asked + 1
+    assert "the pause is over" not in caplog.text
+    collected(start(9))
+    assert collected(start(9, timedelta(hours=2), PRICED_TOKEN="t")) == (0, {})
+    assert "priced: the pause is over; it is asked again" in caplog.text
+
+
+def test_what_a_platform_asks_for_is_kept_to_by_every_start_of_a_cron_job(
+    pipeline: Pipeline, store: Store, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.collectors.load", lambda name: Flaky)
+    pipeline.collect(config.sources[0])  # HTTP 503
+    held = store.holds()["one"]
+    pipeline.release(platforms=False)
+    assert store.holds() == {"one": held}
+    pipeline.release(platforms=True)
+    assert store.holds() == {}
+
+
 def test_one_broken_source_stops_no_other(pipeline: Pipeline, tmp_path: Path) -> None:
     saved, failed = pipeline.collect_all()  # neither file exists
     assert set(failed) == {"one", "two"}
@@ -377,6 +470,38 @@ def test_bad_rows_are_counted_explained_and_written_aside(tmp_path: Path) -> Non
     ]
     assert aside[0]["where"] == "row 2"
     assert "no time at all" in aside[0]["why"]
+
+
+@pytest.mark.parametrize(
+    ("once", "held_by", "asked"),
+    [
+        (True, "platform", False), (True, "budget", True), (True, None, True),
+        (False, "platform", True), (False, "login", True),
+    ],
+)  # fmt: skip
+def test_run_asks_again_or_names_what_is_held_back(
+    tmp_path: Path, once: bool, held_by: str | None, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "posts.csv").write_text("id,text,created_at\n1,nobody named,2026-03-01 10:00:00\n")
+    (tmp_path / "k.yaml").write_text(
+        "brands: [{name: Acme}]\n"
+        f"sources: [{{platform: files, name: mine, path: {tmp_path / 'posts.csv'}}}]\n"
+    )
+    tomorrow = epoch(datetime.now(UTC)) + 86_400
+    with Store(tmp_path / "t.db") as store:
+        store.save_failure(
+            source="mine", platform="files", query="all", reason="come back later", now=0,
+            open_until=tomorrow, held_by=held_by,
+        )  # fmt: skip
+    monkeypatch.setattr("listener.schedule.Schedule.run", lambda self: None)
+    done = invoke(tmp_path, "run", *(["--once"] if once else []))
+    assert (done.exit_code == 0) is asked, done.output
+    if not asked:
+        said = str(done.exception)
+        assert said.startswith("mine failed: come back later; not asked again before ")
+    with Store(tmp_path / "t.db") as store:
+        assert (store.holds() == {}) is asked
+        assert store.status(0)["counts"]["posts"] == (1 if once and asked else 0)
 
 
 def test_status_needs_a_database_and_says_so(tmp_path: Path) -> None:

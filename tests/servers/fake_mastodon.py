@@ -17,6 +17,7 @@ class FakeMastodon(Platform):
         self.statuses: dict[int, dict[str, Any]] = {}
         self.arrives: dict[int, float] = {}  # when this server learns of a remote status
         self.notices: dict[int, dict[str, Any]] = {}
+        self.hidden: set[int] = set()  # statuses whose thread nobody may see
         self.token = "mastodon-secret"
         self.host = "http://remote.example"
 
@@ -92,6 +93,8 @@ class FakeMastodon(Platform):
             found_one = self.statuses.get(int(parts[3]))
             return Reply(found_one or {"error": "Record not found"}, 200 if found_one else 404)
         if parts[2] == "statuses" and parts[4] == "context":
+            if int(parts[3]) in self.hidden or int(parts[3]) not in self.statuses:
+                return Reply({"error": "Record not found"}, 404)
             below = [s for s in self.statuses.values() if s["in_reply_to_id"] == parts[3]]
             return Reply({"ancestors": [], "descendants": below})
         return Reply({"error": "This method requires an authenticated user"}, 422)

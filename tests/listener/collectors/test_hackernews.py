@@ -99,6 +99,8 @@ def test_the_thread_and_deletions_are_read() -> None:
         assert [p.text for p in page.posts] == ["Acme story"]
         assert page.threads_read
         assert [d.native_id for d in one.recheck(["1", "2"])] == ["2"]
+        server.items.clear()
+        assert one.thread(post) is None, "what is refused was not read"
 
 
 def test_backfill_goes_back_to_the_date_and_no_further() -> None:

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 from fake import SimClock, serving
+from fake_hackernews import FakeHackerNews
 from fake_x import FakeX
 from harness import pipeline, tick
 
+from listener.collectors import Context, Coverage, Page
+from listener.collectors.files import Files, FilesOptions
 from listener.errors import PlatformError
+from listener.mention import Post, Query
+from listener.pipeline import Pipeline
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -51,3 +56,46 @@ def test_the_round_follows_deletions_protections_and_places(tmp_path: Path) -> N
     assert posts[str(ids[20])]["lat"] is None
     assert posts[str(ids[1])]["lat"] == 41.9
     assert spent == pytest.approx(0.005 * (23 + 8), abs=0.06)
+
+
+def import_export(line: Pipeline, folder: Path, *rows: tuple[str, str]) -> None:
+    """An export of a tool that gives ids of its own, read as `groundswell import` reads it."""
+    file = folder / "export.csv"
+    lines = [f"{n},hackernews,2026-02-20 10:00:00,{text}" for n, text in rows]
+    file.write_text("\n".join(["Resource Id,Page Type,Date,Full Text", *lines]))
+    files = Files(Context("import:export.csv", FilesOptions(path=str(file), key="id")))
+    for page in files.fetch(Query("all", (), ()), None):
+        line.keep(page, source="import:export.csv", platform="hackernews", query="export")
+
+
+def test_an_imported_post_is_never_taken_for_deleted(tmp_path: Path) -> None:
+    """The platform does not know a tool's id; it says nothing of the post behind it."""
+    clock = SimClock(START)
+    server = FakeHackerNews(clock)
+    with (
+        serving(server) as url,
+        pipeline(tmp_path, clock, {"platform": "hackernews", "base_url": url}) as line,
+    ):
+        one = line.config.sources[0]
+        import_export(line, tmp_path, ("1528329203842", "Acme is slow"), ("77", "Acme imported"))
+        server.add(5, int(clock.now) - 60, "Acme collected")
+        server.add(77, int(clock.now) - 60, "Acme imported, then edited on the site")
+        tick(line, clock, 60, 1)
+        assert line.recheck(one, 100) == 0
+        server.items.clear()
+        assert line.recheck(one, 100) == 2, "what the site itself has shown is followed"
+        texts = {r["key"]: r["text"] for r in line.store.rows("SELECT key, text FROM posts")}
+    assert texts == {
+        "hackernews:1528329203842": "Acme is slow", "hackernews:5": "", "hackernews:77": "",
+    }  # fmt: skip
+
+
+def test_what_a_files_source_brought_is_no_platforms_to_delete_either(tmp_path: Path) -> None:
+    """Jetstream's posts are Bluesky's own; those of a watched file are not."""
+    clock = SimClock(START)
+    with pipeline(tmp_path, clock, {"platform": "bluesky"}) as line:
+        for n, platform in enumerate(("bluesky", "jetstream", "files", "demo")):
+            page = Page([Post("bluesky", str(n), "Acme", clock())], {}, Coverage())
+            line.keep(page, source=f"my {platform}", platform=platform, query="q")
+        rows = line.store.to_recheck("bluesky", "", 10)
+    assert [row["native_id"] for row in rows] == ["0", "1"]
