@@ -249,3 +249,19 @@ def m008_newest_of_all_brands(db: Database) -> None:
         CREATE INDEX cases_waiting ON cases (due_at) WHERE thread_state = 'unanswered'
         """,
     )
+
+
+@migrations()
+def m010_deleted_stays_deleted(db: Database) -> None:
+    """Content that came back after its deletion goes, and so do cases that nobody can answer."""
+    _run(
+        db,
+        """
+        DELETE FROM payloads WHERE key IN (SELECT key FROM deletions WHERE state <> 'geo_removed');
+        UPDATE threads SET touched = 1 WHERE thread IN (SELECT thread FROM cases WHERE
+            thread_state <> 'answered' AND key IN (SELECT key FROM deletions
+            WHERE state <> 'geo_removed'));
+        DELETE FROM cases WHERE thread_state <> 'answered' AND key IN (SELECT key FROM deletions
+            WHERE state <> 'geo_removed')
+        """,
+    )
