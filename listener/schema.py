@@ -265,3 +265,16 @@ def m010_deleted_stays_deleted(db: Database) -> None:
             WHERE state <> 'geo_removed')
         """,
     )
+
+
+@migrations()
+def m010b_holes(db: Database) -> None:
+    """What a request left out lies before what it gave; of old rows it is not known when that was."""
+    _run(
+        db,
+        """
+        ALTER TABLE coverage ADD COLUMN hole_start INTEGER;
+        ALTER TABLE coverage ADD COLUMN hole_end INTEGER;
+        CREATE INDEX coverage_holes ON coverage (hole_end) WHERE hole_end IS NOT NULL
+        """,
+    )

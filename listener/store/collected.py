@@ -298,7 +298,8 @@ class Collected(Base):
         db.execute(
             "INSERT INTO coverage (at, source, platform, query, window_start, window_end, asked, "
             "returned, new, updated, matched, rejected, truncated, limited, failed, requests, "
-            "cost_usd, lag_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "cost_usd, lag_seconds, hole_start, hole_end) "
+            f"VALUES ({marks(range(20))})",
             (
                 now, source, platform, query,
                 epoch(seen.window_start) if seen.window_start else None,
@@ -307,6 +308,8 @@ class Collected(Base):
                 saved.matched, saved.rejected, int(seen.truncated), int(seen.limited), seen.failed,
                 seen.requests, seen.cost_usd,
                 None if newest is None or not saved.stored else max(0, now - newest),
+                epoch(seen.hole_start) if seen.hole_start else None,
+                epoch(seen.hole_end) if seen.hole_end else None,
             ),
         )  # fmt: skip
         if seen.failed is None:

@@ -120,6 +120,8 @@ def test_a_bound_that_search_no_longer_reaches_is_told_as_a_hole() -> None:
         _, last = walk(one, QUERY, old)
     assert last.coverage.truncated
     assert last.complete
+    assert last.coverage.hole_start == clock() - timedelta(days=20, seconds=30)  # the overlap
+    assert last.coverage.hole_end == clock() - timedelta(days=7) + timedelta(minutes=5)
 
 
 def test_refusals_name_the_secret_and_never_show_it() -> None:
