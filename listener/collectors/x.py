@@ -234,6 +234,17 @@ class X(NetCollector):
         lower = max(walk.lower, reach) if kind == "search" and not archive else walk.lower
         at = walk.at or {}
         token, until = (None if walk.resumed else at.get("token")), at.get("until")
+        if until is not None and until <= lower:
+            # The break was so long that search reaches nothing of the rest: X refuses to be asked.
+            yield self.page(
+                (),
+                walk.cursor(True),
+                where=query.name,
+                complete=True,
+                truncated=True,
+                hole=(_seconds(walk.lower), _seconds(until)),
+            )
+            return
         seen = 0
         while True:
             body, size = self._ask(kind, query, lower, token, until, archive)
