@@ -200,10 +200,15 @@ def _counts_before(file: str, columns: tuple[str, ...], where: Filter) -> list[R
     return _store().counts_by(columns, where)
 
 
-@_cached
-def gaps(stamp: str, since: int) -> list[tuple[int, int]]:
-    """Stretches for which a source had more than it gave: not known, which is not zero."""
-    return _store().gaps(since)
+@_minutely
+def _gaps(file: str, where: Filter, hour: int) -> list[tuple[int, int]]:
+    return _store().gaps(where, hour)
+
+
+def gaps(stamp: str, where: Filter) -> list[tuple[int, int]]:
+    """Stretches of hours in which too much is missing: not known, which is not zero. Up to a minute
+    old."""
+    return _gaps(_file(stamp), where, now() // 3600 * 3600)
 
 
 @_cached

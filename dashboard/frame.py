@@ -372,10 +372,10 @@ def silence(stamp: str, platforms: Sequence[str] = ()) -> listening.Silence | No
     )  # fmt: skip
 
 
-def unknown(stamp: str, since: int, platforms: Sequence[str] = ()) -> list[tuple[int, int]]:
-    """Stretches in which counts are not known: gaps in what was given, and nobody listening."""
-    found = data.gaps(stamp, since)
-    quiet = silence(stamp, platforms)
+def unknown(stamp: str, where: Filter) -> list[tuple[int, int]]:
+    """Stretches in which counts are not known: too much is missing, or nobody listened."""
+    found = data.gaps(stamp, where)
+    quiet = silence(stamp, where.platforms)
     if quiet is not None and quiet.unknown is not None:
         found = [*found, (quiet.unknown, data.now())]
     return found

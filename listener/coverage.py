@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 
 LEARN_DAYS = 3  # days of listening before "unusually quiet" can be said at all
 SURPRISE = 0.001  # probability of such a silence by chance, below which it is told
+MISSING = 0.5  # share of the usual posts that may be missing in an hour that still counts as known
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """A time of which a platform's posts are not all here, in epoch seconds, ``end`` exclusive."""
+
+    platform: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """A source that returns nothing new although its requests succeed."""
 
@@ -62,6 +72,37 @@ class Silence:
             f"posts would be usual; {self.requests} requests succeeded in that time, so look at the "
             "source itself (a revoked permission, a changed search)"
         )
+
+
+def unknown_hours(holes: Iterable[Hole], posts: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Stretches of whole hours in which too much may be missing to take the counts for known.
+
+    ``posts`` is what each platform brought. A platform's hole hides as much of an hour as the
+    platform usually brings, by how long the hole is: a feed that rolls over at each look hides little
+    of a brand that lives elsewhere, and a stream that was down hides all of one that lives on it.
+    """
+    total = sum(posts.values())
+    missing: dict[int, float] = defaultdict(float)
+    by_platform: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for hole in holes:
+        if posts.get(hole.platform):
+            by_platform[hole.platform].append((hole.start, hole.end))
+    for platform, stretches in by_platform.items():
+        done = 0  # several queries of a platform tell the same hole
+        for start, end in sorted(stretches):
+            at = max(start, done)
+            while at < end:
+                step = min(HOUR - at % HOUR, end - at)
+                missing[at - at % HOUR] += posts[platform] / total * step / HOUR
+                at += step
+            done = max(done, end)
+    out: list[tuple[int, int]] = []
+    for hour in sorted(hour for hour, share in missing.items() if share > MISSING):
+        if out and out[-1][1] == hour:
+            out[-1] = (out[-1][0], hour + HOUR)
+        else:
+            out.append((hour, hour + HOUR))
+    return out
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:

@@ -201,7 +201,7 @@ class Pipeline(Gathering):
             self.store.hourly_counts(since),
             since=since,
             until=until,
-            gaps=self.store.gaps(since),
+            gaps=self.store.gaps_by_brand(since, now),
             listening_since=self.store.listening_since(),
         )
         found = watch.find(first, series, open_until=now - 2 * 3600)

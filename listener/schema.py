@@ -252,6 +252,35 @@ def m008_newest_of_all_brands(db: Database) -> None:
 
 
 @migrations()
+def m010_deleted_stays_deleted(db: Database) -> None:
+    """Content that came back after its deletion goes, and so do cases that nobody can answer."""
+    _run(
+        db,
+        """
+        DELETE FROM payloads WHERE key IN (SELECT key FROM deletions WHERE state <> 'geo_removed');
+        UPDATE threads SET touched = 1 WHERE thread IN (SELECT thread FROM cases WHERE
+            thread_state <> 'answered' AND key IN (SELECT key FROM deletions
+            WHERE state <> 'geo_removed'));
+        DELETE FROM cases WHERE thread_state <> 'answered' AND key IN (SELECT key FROM deletions
+            WHERE state <> 'geo_removed')
+        """,
+    )
+
+
+@migrations()
+def m010b_holes(db: Database) -> None:
+    """What a request left out lies before what it gave; of old rows it is not known when that was."""
+    _run(
+        db,
+        """
+        ALTER TABLE coverage ADD COLUMN hole_start INTEGER;
+        ALTER TABLE coverage ADD COLUMN hole_end INTEGER;
+        CREATE INDEX coverage_holes ON coverage (hole_end) WHERE hole_end IS NOT NULL
+        """,
+    )
+
+
+@migrations()
 def m011_whose_answers_are_read(db: Database) -> None:
     """From when (``since``) to when (``upto``) all that a brand's own account wrote has been read.
 

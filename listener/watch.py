@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,15 @@ def build_series(
     *,
     since: int,
     until: int,
-    gaps: Sequence[tuple[int, int]] = (),
+    gaps: Mapping[str, Sequence[tuple[int, int]]] = MappingProxyType({}),
     listening_since: int | None = None,
 ) -> tuple[int, list[Series]]:
     """Counts (``hour, brand, country, label, posts``) as series for each brand and region.
 
     A brand's series begins at its first post: before that nobody listened, as far as the store can
     tell, and an hour without rows is "not known". Later hours without rows are zero, unless they
-    lie in a gap; an hour with posts that are not judged yet has a known volume and unknown feelings.
-    Before ``listening_since`` (None: always) the counts come from exports, and a
+    lie in one of the brand's ``gaps``; an hour with posts that are not judged yet has a known volume
+    and unknown feelings. Before ``listening_since`` (None: always) the counts come from exports, and a
     collection may begin in the middle of one: see :func:`collection_begins`. Returns the first hour
     and the series.
     """
@@ -71,13 +72,11 @@ def build_series(
     exported = ticks if listening_since is None else max(0, (listening_since - first) // HOUR)
     for brand, begin in begins.items():
         begins[brand] = begin + collection_begins(sums[brand, EVERYWHERE][:, begin:exported])
-    unknown = np.zeros(ticks, dtype=bool)
-    for a, b in gaps:
-        unknown[max(0, (a - first) // HOUR) : max(0, -(-(b - first) // HOUR))] = True
     out = []
     for (brand, region), cell in sorted(sums.items()):
         cell[:, : begins[brand]] = np.nan
-        cell[:, unknown] = np.nan
+        for a, b in gaps.get(brand, ()):
+            cell[:, max(0, (a - first) // HOUR) : max(0, -(-(b - first) // HOUR))] = np.nan
         # While posts of an hour wait for the model, its complaints are not few but not yet known.
         cell[1:3, cell[3] > 0] = np.nan
         out.append(Series(brand, region, cell[0], cell[1], cell[2]))

@@ -34,8 +34,8 @@ def show(stamp: str, at: Scope) -> None:
             frame.html(pieces.nothing("Nothing has been asked of any source yet."))
     left, right = st.columns(2)
     with left, frame.card("gaps"):
-        gaps = frame.unknown(stamp, at.since)
-        why = "a source had more than it gave, or nothing was collected"
+        gaps = frame.unknown(stamp, at.where)
+        why = "a source gave too little or no answer, or nobody asked"
         frame.html(pieces.heading("Gaps in this time", why))
         if not gaps:
             frame.html(pieces.nothing("None is known."))

@@ -25,7 +25,7 @@ def show(stamp: str, at: Scope) -> None:
     reach = data.span(stamp)
     assert reach is not None
     rows = data.history(stamp, ("hour", "label"), at.history, at.since)
-    gaps = frame.unknown(stamp, at.history.since or 0, at.where.platforms)
+    gaps = frame.unknown(stamp, at.history)
     series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
@@ -34,7 +34,8 @@ def show(stamp: str, at: Scope) -> None:
     opened = [s for s in spikes if s["end"] is None]
 
     # Spikes are sought over all platforms: only where none is heard is their end unknown.
-    heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, at.until - HOUR))
+    everywhere = data.Filter(brands=at.where.brands, since=at.history.since)
+    heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, everywhere))
     # Marks on the lines of one platform or language would be of posts that are not drawn.
     whole = not frame.spikes_of_all(at)
     frame.html(_tiles(stamp, at, series, opened, heard))

@@ -180,7 +180,7 @@ def _counted(
     )
     reach = data.span(stamp)
     assert reach is not None
-    gaps = frame.unknown(stamp, since)
+    gaps = frame.unknown(stamp, replace(where, until=None))
     rows = data.counts(stamp, ("hour", "label"), where)
     return rows, figures.hours(rows, max(since, reach[0]), until, gaps), gaps
 

@@ -27,14 +27,15 @@ def show(stamp: str, at: Scope) -> None:
         size = max(size, 24 if at.until - at.since > 3 * figures.DAY else 6)
     # The first point is drawn whole, from before this time; the table is of this time alone.
     begin = figures.floor(at.since, size, at.zone)
-    rows = data.counts(stamp, (column, "hour", "label"), replace(at.where, since=begin))
+    shown = replace(at.where, since=begin)
+    rows = data.counts(stamp, (column, "hour", "label"), shown)
     lines = _parts(rows, by, column)
     parts = _parts([r for r in rows if r["hour"] >= at.since], by, column)
     totals = {name: figures.tally(part) for name, part in parts.items()}
     order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
     reach = data.span(stamp)
     assert reach is not None
-    gaps = frame.unknown(stamp, begin, at.where.platforms)
+    gaps = frame.unknown(stamp, shown)
     first = max(begin, reach[0])
 
     def drawn(part: list[data.Row], gaps: list[tuple[int, int]]) -> list[dict[str, Any]]:
@@ -42,7 +43,7 @@ def show(stamp: str, at: Scope) -> None:
 
     def own(name: str) -> list[tuple[int, int]]:
         """A platform of its own line has its own silence, too."""
-        return frame.unknown(stamp, begin, (name,)) if by == "platform" else gaps
+        return frame.unknown(stamp, replace(shown, platforms=(name,))) if by == "platform" else gaps
 
     series = {n: drawn(lines[n], own(n)) for n in order[:LINES]}
     whole = drawn(rows, gaps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -202,7 +203,10 @@ def replay(
         begin = max(span[0], since - watch.HISTORY_DAYS * 86400)
         end = min(span[1], until)
         first, series = watch.build_series(
-            store.hourly_counts(begin), since=begin, until=end, gaps=store.gaps(begin)
+            store.hourly_counts(begin),
+            since=begin,
+            until=end,
+            gaps=store.gaps_by_brand(begin, int(time.time())),
         )
         sent = store.alerts(since, limit=100_000)
     found = replays.replay(

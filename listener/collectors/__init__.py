@@ -54,6 +54,8 @@ class Coverage:
 
     ``limited``: a limit or budget cut the walk. ``failed``: why nothing came, in one line.
     ``window_start``/``window_end`` bound the time the page speaks for; None where it cannot be said.
+    ``hole_start``/``hole_end`` bound the time whose posts were left out: from where the last walk had
+    been to the oldest that came.
     """
 
     asked: int | None = None
@@ -65,6 +67,8 @@ class Coverage:
     cost_usd: float = 0.0
     window_start: datetime | None = None
     window_end: datetime | None = None
+    hole_start: datetime | None = None
+    hole_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

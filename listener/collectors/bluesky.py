@@ -184,6 +184,7 @@ class Bluesky(NetCollector):
                 asked=self.wants.page_size,
                 complete=complete,
                 truncated=stuck,
+                hole=(walk.bound or walk.lower, min(times)) if stuck else None,
                 window=(walk.lower if complete and not stuck else None, None),
             )
             if complete:

@@ -92,6 +92,7 @@ class HackerNews(NetCollector):
                 asked=size,
                 complete=complete,
                 truncated=capped,
+                hole=(oldest, oldest + 1) if capped else None,
                 window=(walk.lower if complete else oldest, asked_upper or epoch(self.now())),
             )
             if complete:

@@ -100,6 +100,7 @@ class Jetstream(NetCollector):
             complete=complete,
             truncated=batch.gap,
             window=(batch.first / 1_000_000 if batch.first else None, batch.at / 1_000_000),
+            hole=(batch.begun / 1_000_000, batch.first / 1_000_000) if batch.gap else None,
             deleted=batch.deleted,
             rejected=batch.rejected,
         )
@@ -148,10 +149,10 @@ class Jetstream(NetCollector):
 
 
 class _Batch:
-    """What came since the last page. ``at`` and ``first`` are in µs since 1970."""
+    """What came since the last page. ``begun``, ``first`` and ``at`` are in µs since 1970."""
 
     def __init__(self, position: int, *, check_gap: bool) -> None:
-        self.at = position
+        self.begun = self.at = position
         self.first = 0
         self.events = 0
         self.gap = False

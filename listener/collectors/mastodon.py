@@ -20,7 +20,7 @@ from listener.collectors import Cursor, Deletion, Options, Page, Secret
 from listener.collectors.http import GuardedSession
 from listener.collectors.mastodon_payloads import id_at, statuses_in, to_post
 from listener.collectors.packing import Grammar, candidates, search_queries
-from listener.collectors.reading import mapping
+from listener.collectors.reading import mapping, maybe_when
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
 from listener.config import Span
 from listener.errors import AuthError, PlatformError
@@ -137,17 +137,22 @@ class Mastodon(NetCollector):
         if kind in ("mentions", "search") and not self.token:
             yield self.page((), cursor or {}, where=query.name, complete=True)
             return
-        yield from self._back(query, Walk.of(cursor), self.now().timestamp())
+        state, now = Walk.of(cursor), self.now().timestamp()
+        # The ids of notifications tell no time, so the first walk through them goes by their dates.
+        first = kind == "mentions" and state.bound is None
+        yield from self._back(query, state, now, now - self.wants.lookback if first else None)
 
     def backfill(self, query: Query, since: Any, cursor: Cursor | None) -> Iterator[Page]:
         """Walk back to ``since``, as far as the server remembers."""
-        walk = Walk.of(cursor)
-        walk.lower = id_at(since)
-        yield from self._guarded(self._back(query, walk, self.now().timestamp()), cursor)
+        walk, now = Walk.of(cursor), self.now().timestamp()
+        walk.lower = 0 if query.name.startswith("mentions:") else id_at(since)
+        yield from self._guarded(self._back(query, walk, now, since.timestamp()), cursor)
 
-    def _back(self, query: Query, walk: Walk, now: float) -> Iterator[Page]:
+    def _back(
+        self, query: Query, walk: Walk, now: float, since: float | None = None
+    ) -> Iterator[Page]:
         """``lower``, ``newest`` and ``at`` are ids as numbers; those of notifications are
-        counters."""
+        counters. What is older than ``since`` ends the walk too."""
         kind, _, label = query.name.partition(":")
         server = self.server_of(query)
         client = self.client(server)
@@ -159,7 +164,7 @@ class Mastodon(NetCollector):
             ids = [i for entry in found if (i := _id(entry)) is not None]
             if walk.newest is None and ids:
                 walk.newest = max(ids)
-            complete = not ids or min(ids) <= walk.lower
+            complete = not ids or min(ids) <= walk.lower or _older(found, since)
             walk.at = min(ids, default=walk.at)
             statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
             statuses = [_read_from(server, s) for s in statuses if s is not None]
@@ -323,6 +328,12 @@ def _local_id(uri: str, server: str) -> str | None:
 def _read_from(server: str, status: Any) -> Any:
     """A status with the server that showed it: the ids in it mean nothing on others."""
     return {**status, "read_from": _host(server)} if isinstance(status, dict) else status
+
+
+def _older(entries: Sequence[Any], since: float | None) -> bool:
+    """Whether one of these was made before ``since``."""
+    times = [t for e in entries if (t := maybe_when(mapping(e).get("created_at"))) is not None]
+    return since is not None and any(t.timestamp() < since for t in times)
 
 
 def _id(entry: Any) -> int | None:

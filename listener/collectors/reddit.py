@@ -167,6 +167,7 @@ class Reddit(NetCollector):
                 asked=self.wants.page_size,
                 complete=complete,
                 truncated=short,
+                hole=(walk.bound or walk.lower, oldest) if short and oldest else None,
                 window=(
                     walk.lower if complete and not short else oldest,
                     max(times, default=None),

@@ -126,5 +126,6 @@ class Rss(NetCollector):
             where=url,
             complete=True,
             truncated=rolled,
+            hole=(before, min(times)) if before and rolled else None,
             window=(min(times, default=None), epoch(self.now())),
         )

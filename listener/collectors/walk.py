@@ -183,16 +183,19 @@ class NetCollector(Collector):
         complete: bool = False,
         truncated: bool = False,
         window: tuple[float | None, float | None] = (None, None),
+        hole: tuple[float, float] | None = None,
         deleted: Sequence[Deletion] = (),
         rejected: Sequence[Reject] = (),
         threads_read: bool = False,
     ) -> Page:
         """A page of what was read, with its coverage: window in epoch seconds, else its own
-        posts'."""
+        posts'; and the hole that it leaves before it, if any."""
         given = list(payloads)
         posts, rejects = read(given, type(self).to_post, self.now(), self.guard.redact(where))
         oldest, newest = bounds(posts)
         start, end = (None if edge is None else moment(edge) for edge in window)
+        left_out = hole if hole is not None and hole[0] < hole[1] else (None, None)
+        hole_start, hole_end = (None if edge is None else moment(edge) for edge in left_out)
         requests, cost = self.guard.take()
         return Page(
             posts=posts,
@@ -205,6 +208,8 @@ class NetCollector(Collector):
                 cost_usd=cost,
                 window_start=start or oldest,
                 window_end=end or newest,
+                hole_start=hole_start,
+                hole_end=hole_end,
             ),
             rejected=[*rejects, *rejected],
             deleted=deleted,

@@ -234,6 +234,17 @@ class X(NetCollector):
         lower = max(walk.lower, reach) if kind == "search" and not archive else walk.lower
         at = walk.at or {}
         token, until = (None if walk.resumed else at.get("token")), at.get("until")
+        if until is not None and until <= lower:
+            # The break was so long that search reaches nothing of the rest: X refuses to be asked.
+            yield self.page(
+                (),
+                walk.cursor(True),
+                where=query.name,
+                complete=True,
+                truncated=True,
+                hole=(_seconds(walk.lower), _seconds(until)),
+            )
+            return
         seen = 0
         while True:
             body, size = self._ask(kind, query, lower, token, until, archive)
@@ -247,6 +258,11 @@ class X(NetCollector):
             until = min(ids, default=until)
             complete = not token
             capped = complete and kind == "mentions" and seen >= MOST_MENTIONS
+            hole = None
+            if complete and lost:
+                hole = (walk.lower, reach)
+            elif capped and until is not None:
+                hole = (walk.lower, until)
             walk.at = {"token": token, "until": until}
             yield self.page(
                 payloads,
@@ -255,6 +271,7 @@ class X(NetCollector):
                 asked=size,
                 complete=complete,
                 truncated=complete and (lost or capped),
+                hole=None if hole is None else (_seconds(hole[0]), _seconds(hole[1])),
             )
             if complete:
                 return
@@ -405,6 +422,12 @@ class X(NetCollector):
         if not isinstance(found, str):
             raise PlatformError(f"x did not take the reply (status {self.guard.status})")
         return found
+
+
+def _seconds(number: int) -> float:
+    """When the post of this id was made."""
+    made = p.snowflake_time(str(number))
+    return 0.0 if made is None else made.timestamp()
 
 
 def _number(value: object) -> int:

@@ -160,9 +160,18 @@ class YouTube(NetCollector):
         videos = dict(list(videos.items())[-self.wants.videos :]) if self.wants.videos else {}
         times = [epoch(t) for v in found if (t := _published(v)) is not None]
         state = {"found": max(times, default=epoch(since)), "videos": videos}
-        more = bool(mapping(body).get("nextPageToken"))
+        # One page is all that is asked for. Where it reaches back to the last search, what is left
+        # out was read then.
+        oldest = min(times, default=epoch(since))
+        short = bool(mapping(body).get("nextPageToken")) and oldest > epoch(since)
         yield self.page(
-            found, state, where=query.name, asked=50, truncated=more, complete=not videos
+            found,
+            state,
+            where=query.name,
+            asked=50,
+            truncated=short,
+            hole=(epoch(since), oldest) if short else None,
+            complete=not videos,
         )
         for number, video_id in enumerate(videos):
             last = number + 1 == len(videos)

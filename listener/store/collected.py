@@ -81,14 +81,15 @@ class Collected(Base):
 
         ``matches[i]`` and ``from_brand[i]`` belong to ``page.posts[i]``; a post of the brand itself is
         kept (it answers others) and is no mention of that brand. A post that was seen before is
-        updated when it changed; what stages found is wiped only where the text itself changed.
+        updated when it changed; what stages found is wiped only where the text itself changed. One
+        that was deleted stays so, whoever still brings it: an old export, an index that lags.
         """
         latest = {post.key: i for i, post in enumerate(page.posts)}
         digests = {key: _digest(page.posts[i]) for key, i in latest.items()}
         with self.write() as db:
             before = self._digests(db, list(latest))
             new = [k for k in latest if k not in before]
-            changed = [k for k in latest if k in before and before[k] != digests[k]]
+            changed = [k for k in latest if k in before and before[k] not in (None, digests[k])]
             edited = self._edited(db, changed, page, latest)
             fresh = [page.posts[latest[k]] for k in (*new, *changed)]
             threads = self._threads(db, fresh)
@@ -121,12 +122,15 @@ class Collected(Base):
             _save_cursor(db, source, query, page.cursor, now)
         return saved
 
-    def _digests(self, db: sqlite3.Connection, keys: list[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
+    def _digests(self, db: sqlite3.Connection, keys: list[str]) -> dict[str, bytes | None]:
+        """The digest of each of these posts that is stored; None: deleted, nothing changes it."""
+        found: dict[str, bytes | None] = {}
         for at in range(0, len(keys), CHUNK):
             part = keys[at : at + CHUNK]
-            sql = f"SELECT key, digest FROM posts WHERE key IN ({marks(part)})"
-            found.update({row[0]: row[1] for row in db.execute(sql, part)})
+            sql = f"SELECT key, digest, deleted_at FROM posts WHERE key IN ({marks(part)})"
+            found.update(
+                {row[0]: row[1] if row[2] is None else None for row in db.execute(sql, part)}
+            )
         return found
 
     def handles_of(self, keys: Sequence[str]) -> dict[str, str | None]:
@@ -296,7 +300,8 @@ class Collected(Base):
         db.execute(
             "INSERT INTO coverage (at, source, platform, query, window_start, window_end, asked, "
             "returned, new, updated, matched, rejected, truncated, limited, failed, requests, "
-            "cost_usd, lag_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "cost_usd, lag_seconds, hole_start, hole_end) "
+            f"VALUES ({marks(range(20))})",
             (
                 now, source, platform, query,
                 epoch(seen.window_start) if seen.window_start else None,
@@ -305,6 +310,8 @@ class Collected(Base):
                 saved.matched, saved.rejected, int(seen.truncated), int(seen.limited), seen.failed,
                 seen.requests, seen.cost_usd,
                 None if newest is None or not saved.stored else max(0, now - newest),
+                epoch(seen.hole_start) if seen.hole_start else None,
+                epoch(seen.hole_end) if seen.hole_end else None,
             ),
         )  # fmt: skip
         if seen.failed is None:
@@ -414,6 +421,7 @@ class Collected(Base):
                         "basis = COALESCE(basis, 'unknown') WHERE key = ?",
                         (now, key),
                     )
+                    _drop_open_cases(db, key)
                 if done:
                     gone += 1
                     db.execute("DELETE FROM payloads WHERE key = ?", (key,))
@@ -423,6 +431,14 @@ class Collected(Base):
                         (key, item.state, now),
                     )
         return gone
+
+
+def _drop_open_cases(db: sqlite3.Connection, key: str) -> None:
+    """Nobody can answer a post that is gone; an answer that was given stays in the measures."""
+    waiting = "FROM cases WHERE key = ? AND thread_state <> 'answered'"
+    # Looked at again: another mention may open the conversation now.
+    db.execute(f"UPDATE threads SET touched = 1 WHERE thread IN (SELECT thread {waiting})", (key,))
+    db.execute(f"DELETE {waiting}", (key,))
 
 
 def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor, now: int) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from listener.coverage import Hole, unknown_hours
 from listener.store.base import Base, Row, lock_holder, marks
 
+OUTAGE = 3 * 86_400  # after so long without a source, the others by themselves are the usual
+_POSTS_OF = {"jetstream": "bluesky"}  # whose posts a source brings, where it is not its own name
 _COUNTED = ("hour", "brand", "platform", "country", "region", "language", "label")
 
 
@@ -96,6 +99,52 @@ class Reads(Base):
             [*values, *values],
         )
         return None if row is None or row["first"] is None else (row["first"], row["last"])
+
+    def gaps(self, where: Filter, now: int) -> list[tuple[int, int]]:
+        """Stretches of hours for which too much of what is shown may be missing: not known."""
+        holes = self._holes(where.since or 0, now)
+        if not holes:
+            return []
+        posts = {row["platform"]: row["posts"] for row in self.counts_by(["platform"], where)}
+        return unknown_hours(holes, posts)
+
+    def gaps_by_brand(self, since: int, now: int) -> dict[str, list[tuple[int, int]]]:
+        """As ``gaps``, for each brand by itself: they live on different platforms."""
+        holes = self._holes(since, now)
+        if not holes:
+            return {}
+        posts: dict[str, dict[str, int]] = {}
+        for row in self.counts_by(["brand", "platform"], Filter(since=since)):
+            posts.setdefault(row["brand"], {})[row["platform"]] = row["posts"]
+        return {brand: unknown_hours(holes, by_platform) for brand, by_platform in posts.items()}
+
+    def _holes(self, since: int, now: int) -> list[Hole]:
+        """What sources left out, and the time since those that fail now were last heard.
+
+        A source that answers again walks back to where it stood, or tells the hole that it cannot
+        fill; so a failure of the past leaves nothing else behind.
+        """
+        told = self.rows(
+            "SELECT DISTINCT platform, hole_start, hole_end FROM coverage WHERE hole_end > ?",
+            (since,),
+        )
+        # The hour that is running is judged by what has come so far, as ever: what is missing in it
+        # can make it look quieter, never louder.
+        failing = self.rows(
+            "SELECT platform, last_ok_at AS hole_start, "
+            "CASE WHEN last_ok_at + ? < ? THEN last_ok_at + ? ELSE ? END AS hole_end "
+            "FROM health WHERE failures > 0 AND last_ok_at IS NOT NULL",
+            (OUTAGE, now - now % 3600, OUTAGE, now - now % 3600),
+        )
+        return [
+            Hole(
+                _POSTS_OF.get(row["platform"], row["platform"]),
+                max(since, row["hole_start"]),
+                row["hole_end"],
+            )
+            for row in [*told, *failing]
+            if row["hole_end"] > max(since, row["hole_start"])
+        ]
 
     def choices(self) -> dict[str, list[str]]:
         """What there is to filter by."""

@@ -128,17 +128,6 @@ class Responses(Base):
             (since,),
         )
 
-    def gaps(self, since: int) -> list[tuple[int, int]]:
-        """Stretches of time for which a source had more than it gave: counts there are not known."""
-        return [
-            (row["window_start"], row["window_end"])
-            for row in self.rows(
-                "SELECT DISTINCT window_start, window_end FROM coverage WHERE truncated = 1 "
-                "AND window_start IS NOT NULL AND window_end > ?",
-                (since,),
-            )
-        ]
-
     def spikes(
         self, brands: Sequence[str] = (), since: int = 0, until: int | None = None,
         *, open_only: bool = False,

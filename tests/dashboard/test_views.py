@@ -227,7 +227,7 @@ def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable
         good += (
             "window_end, asked, returned, new, updated, matched, rejected, 0, 0, NULL, requests, "
         )
-        good += "cost_usd, lag_seconds FROM coverage WHERE id = 1"
+        good += "cost_usd, lag_seconds, NULL, NULL FROM coverage WHERE id = 1"
         db.executemany(good, [(now - i % 600,) for i in range(1600)])
     text = page_text(opened("coverage", db=writable))
     assert "503 from the server &lt;b&gt;" in text

@@ -147,6 +147,18 @@ def test_a_deleted_post_leaves_a_tombstone_and_no_content(store: Store) -> None:
     assert store.value("SELECT text FROM posts WHERE key = 'x:1'") == ""
 
 
+def test_a_deleted_post_does_not_come_back_with_other_counts_or_another_text(store: Store) -> None:
+    save(store, [post(1, likes=1)])
+    store.save_scores("m1", [Score("x:1", "Acme", "negative", 0.8, 0.1, 0.1, 0.8)], NOW)
+    store.save_deletions("x", [Deletion("1")], NOW)
+    for again in (post(1, likes=2), post(1, "acme is slow, I said", likes=1)):
+        assert save(store, [again]) == Saved(unchanged=1, matched=1)
+    assert store.rows("SELECT text, author_id FROM posts") == [{"text": "", "author_id": None}]
+    assert store.value("SELECT COUNT(*) FROM payloads") == 0  # they hold the text and its author
+    assert store.unjudged(10) == []
+    assert store.mentions(Filter())[0]["label"] == "negative"
+
+
 def test_a_deleted_account_takes_all_its_posts(store: Store) -> None:
     author = Author(id="gone", handle="gone")
     save(store, [post(1, author=author), post(2, author=author), post(3)])
@@ -241,6 +253,23 @@ def test_mentions_by_their_answer_are_those_that_are_counted_and_all_that_wait_c
     pages = [[r["key"] for r in store.unanswered(Filter(), limit=2, offset=n)] for n in (0, 2, 4)]
     assert [len(p) for p in pages] == [2, 2, 0]
     assert [key for page in pages for key in page] == [r["key"] for r in store.unanswered(Filter())]
+
+
+def test_a_deleted_mention_waits_for_no_answer_and_an_answered_one_stays_counted(
+    store: Store,
+) -> None:
+    save(store, [post(1), post(2, "acme, me too", reply_to="1"), post(3)])
+    save(store, [post(4, "on it", reply_to="3")], from_brand=["Acme"])
+    flag(store)
+    store.save_deletions("x", [Deletion("1"), Deletion("3")], NOW)
+    assert set(flag(store)) == {"x:2", "x:3"}
+    assert [row["key"] for row in store.unanswered(Filter())] == ["x:2"]
+    counts = {
+        (row["thread_state"], row["opening"]): row["cases"] for row in store.case_counts(Filter())
+    }
+    # The conversation that the deleted post opened is opened by the next mention in it.
+    assert counts == {("unanswered", 1): 1, ("answered", 1): 1}
+    assert [row["key"] for row in store.response_times(Filter())] == ["x:3"]
 
 
 def test_a_case_someone_claimed_stays_claimed(store: Store) -> None:
@@ -373,6 +402,27 @@ def test_migrating_from_the_first_schema_equals_a_new_file(tmp_path: Path) -> No
     assert tables(old) == tables(new)
     old.conn.close()
     new.conn.close()
+
+
+def test_a_store_in_which_deleted_posts_had_come_back_is_mended(store: Store) -> None:
+    save(store, [post(1), post(2)])
+    flag(store)
+    cases = store.rows("SELECT * FROM cases ORDER BY key")
+    store.save_deletions("x", [Deletion("1"), Deletion("2", "geo_removed")], NOW)
+    with store.write() as db:  # as it was left before
+        db.execute("DELETE FROM cases")
+        db.executemany(
+            f"INSERT INTO cases VALUES ({', '.join('?' * len(cases[0]))})",
+            [tuple(case.values()) for case in cases],
+        )
+        for n in (1, 2):
+            db.execute(
+                "INSERT OR REPLACE INTO payloads VALUES (?, '{\"text\": 1}', 1)", (f"x:{n}",)
+            )
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_deleted_stays_deleted'")
+    with Store(store.path) as again:
+        assert [row["key"] for row in again.rows("SELECT key FROM payloads")] == ["x:2"]
+        assert [row["key"] for row in again.unanswered(Filter())] == ["x:2"]
 
 
 def test_readers_read_while_a_writer_writes(store: Store) -> None:

@@ -36,10 +36,17 @@ def test_before_the_first_post_is_unknown_and_after_it_zero() -> None:
     np.testing.assert_array_equal(series[0].negative, [np.nan, np.nan, 1, 0, 0])
 
 
-def test_a_gap_is_unknown_in_every_series() -> None:
+def test_a_gap_is_unknown_in_every_series_of_its_brand() -> None:
     gap = (START + 2 * HOUR + 60, START + 3 * HOUR + 60)
-    _, series = build([(1, 1, 1)] * 6, gaps=[gap])
+    _, series = build_series(
+        [*rows([(1, 1, 1)] * 6), *rows([(1, 1, 1)] * 6, brand="Other")],
+        since=START, until=START + 5 * HOUR, gaps={"Acme": [gap]},
+    )  # fmt: skip
+    assert len(series) == 4
     for one in series:
+        if one.brand == "Other":
+            assert not np.isnan(one.all).any()
+            continue
         np.testing.assert_array_equal(np.isnan(one.all), [0, 0, 1, 1, 0, 0])
 
 

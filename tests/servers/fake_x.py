@@ -93,6 +93,8 @@ class FakeX(Platform):
         since, until = int(query.get("since_id", 0)), int(query.get("until_id", 2**63))
         if search and since and (since >> 22) + EPOCH_MS < (self.clock.now - 7 * 86_400) * 1000:
             return Reply({"title": "Invalid Request", "detail": "'since_id' is too old"}, 400)
+        if search and (until >> 22) + EPOCH_MS < (self.clock.now - 7 * 86_400) * 1000:
+            return Reply({"title": "Invalid Request", "detail": "'until_id' is too old"}, 400)
         token = query.get("next_token") or query.get("pagination_token")
         if token:
             if token not in self.last_tokens:

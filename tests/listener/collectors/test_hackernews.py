@@ -60,7 +60,11 @@ def test_more_than_a_thousand_in_one_second_is_told_as_truncated() -> None:
     server.add(5000, int(clock.now) - 60, "Acme before")
     with serving(server) as url:
         pages = list(collector("hackernews", clock, base_url=url).fetch(QUERY, None))
-    assert sum(p.coverage.truncated for p in pages) == 1
+    (told,) = [p.coverage for p in pages if p.coverage.truncated]
+    assert (told.hole_start, told.hole_end) == (
+        datetime.fromtimestamp(int(clock.now) - 5, UTC),
+        datetime.fromtimestamp(int(clock.now) - 4, UTC),
+    )
     assert {p.native_id for page in pages for p in page.posts} >= {"5000"}
     assert pages[-1].complete
 

@@ -137,7 +137,11 @@ def test_a_moment_that_the_server_no_longer_keeps_is_told_as_a_hole() -> None:
         _, fine = walk(collector("jetstream", clock, url=url, timeout=0.3), QUERY, told.cursor)
     assert told.coverage.truncated
     assert told.coverage.window_start == datetime.fromtimestamp(clock.now - 600, UTC)
+    # What is missing lies before what came.
+    assert told.coverage.hole_start == datetime.fromtimestamp(clock.now - 90_005, UTC)
+    assert told.coverage.hole_end == datetime.fromtimestamp(clock.now - 600, UTC)
     assert not fine.coverage.truncated
+    assert fine.coverage.hole_end is None
 
 
 def test_links_are_read_where_the_text_is_shortened() -> None:

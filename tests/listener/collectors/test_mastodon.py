@@ -108,6 +108,36 @@ def test_mentions_are_read_back_to_the_last_one() -> None:
         assert len(server.requests) == before + 1
 
 
+def test_the_first_walk_through_mentions_goes_back_by_lookback_and_a_backfill_further() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+
+    def notice(n: int) -> None:
+        """One an hour; the ids are counted."""
+        at = START.timestamp() - (400 - n) * 3600
+        status = server.statuses[server.add(at, f"@acme {n}", serial=n)]
+        made = {"type": "mention", "status": status, "created_at": status["created_at"]}
+        server.notices[n] = {"id": str(n), **made}
+
+    for n in range(1, 401):
+        notice(n)
+    with serving(server) as url:
+        one = collector("mastodon", clock, TOKEN, servers=[url], lookback="60h")
+        query = Query("mentions:own", ("Acme",), ("Acme",))
+        posts, last = walk(one, query)
+        assert len(posts) == 80  # two pages of forty reach past sixty hours
+        assert last.cursor == {"bound": 400}
+        clock.now += 30 * 86_400  # however long ago the last walk was, the next goes back to it
+        for n in range(401, 501):
+            notice(n)
+        later, _ = walk(one, query, last.cursor)
+        assert {post.text for post in later} >= {f"@acme {n}" for n in range(401, 501)}
+        filled = list(one.backfill(query, START - timedelta(hours=150), None))
+    reached = min(post.created_at for page in filled for post in page.posts)
+    assert START - timedelta(hours=190) <= reached <= START - timedelta(hours=150)
+    assert filled[-1].complete
+
+
 def test_a_reply_names_its_parent_by_the_name_that_all_servers_share() -> None:
     clock = SimClock(START)
     server = FakeMastodon(clock)

@@ -67,6 +67,9 @@ def test_a_listing_that_ends_before_the_last_walk_tells_its_hole() -> None:
         one = collector("reddit", clock, KEYS, **options(url))
         pages = list(one.fetch(QUERY, {"bound": int(clock.now) - 4000}))
     assert [p.coverage.truncated for p in pages] == [False, False, True]
+    told = pages[-1].coverage
+    assert told.hole_start == datetime.fromtimestamp(int(clock.now) - 4000, UTC)
+    assert told.hole_end == told.window_start == datetime.fromtimestamp(clock.now - 299, UTC)
 
 
 def test_a_walk_goes_on_from_the_top_when_what_it_stood_at_is_gone() -> None:

@@ -72,6 +72,10 @@ def test_a_feed_that_rolled_over_tells_its_hole() -> None:
     assert not first.coverage.truncated
     assert second.coverage.truncated
     assert second.coverage.window_start == datetime.fromtimestamp(clock.now - 50 + 20, UTC)
+    # What is missing came after what was read last, and before what is there now.
+    assert second.coverage.hole_start == datetime.fromtimestamp(clock.now - 1000 + 7, UTC)
+    assert second.coverage.hole_end == datetime.fromtimestamp(clock.now - 50 + 20, UTC)
+    assert first.coverage.hole_end is None
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,31 @@ def test_a_bound_that_search_no_longer_reaches_is_told_as_a_hole() -> None:
         _, last = walk(one, QUERY, old)
     assert last.coverage.truncated
     assert last.complete
+    assert last.coverage.hole_start == clock() - timedelta(days=20, seconds=30)  # the overlap
+    assert last.coverage.hole_end == clock() - timedelta(days=7) + timedelta(minutes=5)
+
+
+def test_a_walk_that_search_no_longer_reaches_ends_and_the_next_one_goes_on() -> None:
+    """Cut by a month's budget, it is resumed when all that it still wanted is out of reach."""
+    clock = SimClock(START)
+    server = FakeX(clock)
+    for n in range(150):
+        server.add(clock.now - 150 + n, f"Acme {n}")
+    bound = tweet_id(clock.now - 3600)
+    with serving(server) as url:
+        cut = next(iter(collector("x", clock, BEARER, base_url=url).fetch(QUERY, {"bound": bound})))
+        stood_at = clock() - timedelta(seconds=100)
+        clock.now += 20 * 86_400
+        server.add(clock.now - 60, "Acme is back")
+        before = len(server.requests)
+        _, last = walk(collector("x", clock, BEARER, base_url=url), QUERY, cut.cursor)
+        assert len(server.requests) == before  # nothing was asked that X would refuse
+        assert (last.complete, last.coverage.truncated) == (True, True)
+        assert last.coverage.hole_start == datetime.fromtimestamp(START.timestamp() - 3630, UTC)
+        assert last.coverage.hole_end == stood_at
+        later, told = walk(collector("x", clock, BEARER, base_url=url), QUERY, last.cursor)
+    assert [post.text for post in later] == ["Acme is back"]
+    assert told.coverage.hole_end == clock() - timedelta(days=7) + timedelta(minutes=5)
 
 
 def test_refusals_name_the_secret_and_never_show_it() -> None:

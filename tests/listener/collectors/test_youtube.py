@@ -44,9 +44,9 @@ class FakeYouTube(Platform):
         if request.path.endswith("/search"):
             after = query["publishedAfter"]
             found = [(v, at) for v, at in self.videos.items() if stamp(at) > after]
-            return Reply(
-                {"items": [self._video(v, at) for v, at in sorted(found, key=lambda x: -x[1])]}
-            )
+            newest = sorted(found, key=lambda x: -x[1])
+            more = {"nextPageToken": "50"} if len(newest) > 50 else {}
+            return Reply({"items": [self._video(v, at) for v, at in newest[:50]], **more})
         if request.path.endswith("/commentThreads"):
             key = query.get("videoId") or query["allThreadsRelatedToChannelId"]
             if key == "closed":
@@ -98,6 +98,22 @@ def test_found_videos_and_all_their_comments_come_and_later_only_the_new_ones() 
         assert [d.native_id for d in one.recheck(["Ugx-comment-1", "Ugx-comment-999", "vid1"])] == [
             "Ugx-comment-999"
         ]
+
+
+def test_more_videos_than_a_search_gives_are_a_hole_after_the_last_search() -> None:
+    clock = SimClock(START)
+    server = FakeYouTube(clock)
+    server.videos = {f"video{n}": clock.now - 60 * n for n in range(120)}
+    with serving(server) as url:
+        one = collector("youtube", clock, KEY, base_url=url + "/", overlap=3600, videos=0)
+        before = clock.now - 6000
+        _, told = walk(one, SEARCH, {"found": int(before)})
+        # This search leaves out only what the last one had: there is no hole.
+        _, fine = walk(one, SEARCH, {"found": int(clock.now) - 49 * 60})
+    assert told.coverage.truncated
+    assert told.coverage.hole_start == datetime.fromtimestamp(before, UTC)
+    assert told.coverage.hole_end == datetime.fromtimestamp(clock.now - 49 * 60, UTC)
+    assert (fine.coverage.truncated, fine.coverage.hole_end) == (False, None)
 
 
 def test_a_channels_comments_are_walked_back() -> None:
