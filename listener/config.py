@@ -160,7 +160,6 @@ class Response(Strict):
     hours: dict[str, str] = {"mon-sun": "00:00-24:00"}
     holidays: tuple[str, ...] = ()
     targets: dict[str, Span] = {"default": 3600}
-    reopen_within: Span = 7 * 86_400
 
     @field_validator("hours")
     @classmethod
@@ -255,7 +254,7 @@ class Alerts(Strict):
 
 
 class Retention(Strict):
-    """How long things are kept."""
+    """How long things are kept: posts since they were first seen, payloads since they last came."""
 
     posts: Span = 400 * 86_400
     payloads: Span = 60 * 86_400

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("groundswell")
 
 BATCH = 512  # mentions judged in one transaction: what a kill may cost is one batch of work
+EXPIRE_AT_MOST = 5000  # rows a round, so that alerts do not wait for a large first clean-up
 DAY = 86_400
 Progress = Callable[[str, int], None]
 
@@ -48,6 +49,8 @@ class Tick:
 
 class Pipeline(Gathering):
     """All stages over one store and one configuration. ``load_judge`` is called once, when needed."""
+
+    _expired = (0, 0)  # payloads and posts let go in today's round so far
 
     @cached_property
     def judge_model(self) -> Judge:
@@ -248,6 +251,33 @@ class Pipeline(Gathering):
             up_since=self._up_since, only_spikes=looked == self._looked,
         )  # fmt: skip
 
+    def expire(self, progress: Progress = _quiet) -> int:
+        """What ``retention`` keeps no longer → gone, counts excepted. Once a day, a part in each round.
+
+        Payloads count from when they last came, posts from when they were first seen.
+        """
+        now = epoch(self.clock())
+        today = str(now // DAY)
+        if self.store.meta("expired_day") == today:
+            return 0
+        kept, done = self.config.retention, 0
+        while not self.stopping.is_set() and done < EXPIRE_AT_MOST:
+            payloads = self.store.drop_payloads(now - kept.payloads, BATCH)
+            posts = self.store.expire_posts(now - kept.posts, now, BATCH)
+            self._expired = (self._expired[0] + payloads, self._expired[1] + posts)
+            done += payloads + posts
+            if not payloads and not posts:
+                self.store.set_meta("expired_day", today)
+                if any(self._expired):
+                    log.info(
+                        "retention: %d payloads and the texts of %d posts were past their time and "
+                        "are gone; what was counted stays", *self._expired,
+                    )  # fmt: skip
+                self._expired = (0, 0)
+                break
+        progress("expire", done)
+        return done
+
     # rounds ---------------------------------------------------------------------------------------
 
     @property
@@ -263,6 +293,7 @@ class Pipeline(Gathering):
             "spike": self.spike,
             "theme": self.theme,
             "alert": self.alert,
+            "expire": self.expire,
         }
 
     def tick(self, progress: Progress = _quiet, *, only: Sequence[str] = ()) -> Tick:

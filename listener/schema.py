@@ -249,3 +249,16 @@ def m008_newest_of_all_brands(db: Database) -> None:
         CREATE INDEX cases_waiting ON cases (due_at) WHERE thread_state = 'unanswered'
         """,
     )
+
+
+@migrations()
+def m009_kept_long_enough(db: Database) -> None:
+    """What is past its time is found by it, once a day."""
+    _run(
+        db,
+        """
+        CREATE INDEX posts_seen ON posts (seen_at) WHERE deleted_at IS NULL;
+        CREATE INDEX payloads_stored ON payloads (stored_at);
+        CREATE INDEX rejects_kept ON rejects (at) WHERE payload <> ''
+        """,
+    )

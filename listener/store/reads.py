@@ -60,6 +60,8 @@ _MENTION = """
         p.author_name, p.followers,
         p.url, p.thread, p.likes, p.replies, p.reposts, p.views, p.links, p.deleted_at,
         p.group_key, p.reply_to,
+        CASE WHEN p.deleted_at IS NOT NULL
+            THEN (SELECT d.state FROM deletions d WHERE d.key = p.key) END AS gone,
         c.thread_state, c.state AS case_state, c.due_at, c.answered_at, c.answered_key, c.owner
     FROM mentions m JOIN posts p ON p.key = m.key
     LEFT JOIN cases c ON c.key = m.key AND c.brand = m.brand
@@ -141,7 +143,8 @@ class Reads(Base):
         """All stored posts of a conversation, oldest first."""
         return self.rows(
             "SELECT key, text, created_at, author_handle, author_name, from_brand, reply_to, url, "
-            "deleted_at FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
+            "deleted_at, (SELECT state FROM deletions d WHERE d.key = posts.key) AS gone "
+            "FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
             (thread, limit),
         )
 
@@ -151,7 +154,7 @@ class Reads(Base):
         return self.rows(
             f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
             "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "ORDER BY c.due_at, m.created_at LIMIT ?",
+            "AND p.deleted_at IS NULL ORDER BY c.due_at, m.created_at LIMIT ?",
             [*values, limit],
         )
 
@@ -259,7 +262,8 @@ class Reads(Base):
         """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""
         one = self.one(
             "SELECT (SELECT COUNT(*) FROM posts) AS posts, "
-            "(SELECT COUNT(*) FROM posts WHERE deleted_at IS NOT NULL) AS deleted, "
+            "(SELECT COUNT(*) FROM posts WHERE deleted_at IS NOT NULL) AS gone, "
+            "(SELECT COUNT(*) FROM deletions WHERE state = 'expired') AS expired, "
             "(SELECT COUNT(*) FROM mentions) AS mentions, "
             "(SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL) AS unjudged, "
             "(SELECT COUNT(*) FROM mentions WHERE basis IS NULL) AS unplaced, "
@@ -284,7 +288,8 @@ class Reads(Base):
         )
         return {
             "counts": {
-                "posts": one["posts"], "deleted": one["deleted"], "mentions": one["mentions"],
+                "posts": one["posts"], "deleted": one["gone"] - one["expired"],
+                "expired": one["expired"], "mentions": one["mentions"],
                 "judged": one["mentions"] - one["unjudged"],
                 "placed": one["mentions"] - one["unplaced"], "counted": one["counted"],
                 "spikes": one["spikes"], "open_spikes": one["open_spikes"],
