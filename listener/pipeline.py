@@ -24,12 +24,14 @@ from listener.store.stages import Score
 from sentiment.errors import SentimentError
 
 if TYPE_CHECKING:
+    from listener.grouping import Grouping
     from listener.matching import Matcher
     from sentiment.model import Judge
 
 log = logging.getLogger("groundswell")
 
 BATCH = 512  # mentions judged in one transaction: what a kill may cost is one batch of work
+SETTLED = 600  # seconds after which a transaction that was begun has been committed
 EXPIRE_AT_MOST = 5000  # rows a round, so that alerts do not wait for a large first clean-up
 DAY = 86_400
 Progress = Callable[[str, int], None]
@@ -50,6 +52,8 @@ class Tick:
 class Pipeline(Gathering):
     """All stages over one store and one configuration. ``load_judge`` is called once, when needed."""
 
+    _grouping: Grouping | None = None  # what the last round knew of the store
+    _grouped_at = 0
     _expired = (0, 0)  # payloads and posts let go in today's round so far
 
     @cached_property
@@ -143,26 +147,28 @@ class Pipeline(Gathering):
     def group(self, progress: Progress = _quiet) -> int:
         """Posts without a near-duplicate group → the first post that they copy, or themselves.
 
-        Groups that grew by this are looked at again: are they machines' work?
+        Groups that grew by this are looked at again: are they machines' work? What was read of the
+        store is remembered for the next round, unless this one fails: what it then knows is not what
+        is stored.
         """
-        from listener.duplicates import Grouper, flood
+        from listener.duplicates import flood
+        from listener.grouping import Grouping
 
-        done = 0
         rows = self.store.ungrouped(5000)
         if not rows:
             return 0
-        grouper = Grouper()
-        for key, text in self.store.recent_texts(min(r["created_at"] for r in rows) - 3 * DAY):
-            grouper.add(key, text)
+        done, now = 0, epoch(self.clock())
+        grouping, self._grouping = self._grouping, None
+        if grouping is None:
+            grouping = Grouping(self.store.heard_groups)
+        else:
+            grouping.forget(self.store.deleted_since(self._grouped_at - SETTLED))
         while rows and not self.stopping.is_set():
-            groups = []
-            for row in rows:
-                original = f"{row['platform']}:{row['repost_of']}" if row["repost_of"] else None
-                groups.append((row["key"], original or grouper.add(row["key"], row["text"])))
-            self.store.save_groups(groups, flood)
+            self.store.save_groups(grouping.groups_of(rows), flood)
             done += len(rows)
             progress("group", done)
             rows = self.store.ungrouped(5000)
+        self._grouping, self._grouped_at = grouping, now
         return done
 
     def count(self, progress: Progress = _quiet) -> int:

@@ -262,3 +262,23 @@ def m009_kept_long_enough(db: Database) -> None:
         CREATE INDEX rejects_kept ON rejects (at) WHERE payload <> ''
         """,
     )
+
+
+@migrations()
+def m009b_ungrouped(db: Database) -> None:
+    """What waits to be grouped is found by what waits, as for the other stages; so are its neighbours.
+
+    ``mentions.grouped`` is NULL until the post was looked at. A post without a mention never is, so a
+    missing ``posts.group_key`` does not say that it waits.
+    """
+    _run(
+        db,
+        """
+        ALTER TABLE mentions ADD COLUMN grouped INTEGER;
+        UPDATE mentions SET grouped = 1 WHERE key IN
+            (SELECT key FROM posts WHERE group_key IS NOT NULL OR deleted_at IS NOT NULL);
+        CREATE INDEX mentions_ungrouped ON mentions (created_at) WHERE grouped IS NULL;
+        CREATE INDEX posts_grouped ON posts (created_at) WHERE group_key IS NOT NULL;
+        CREATE INDEX deletions_at ON deletions (at)
+        """,
+    )

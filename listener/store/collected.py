@@ -36,8 +36,10 @@ EMPTIED = (
     "profile_location = NULL, time_zone = NULL, place_name = NULL, lat = NULL, lon = NULL, "
     "url = NULL, links = NULL"
 )
-# Nothing is left to judge or to place: the stages need not ask for it again.
-NOTHING_TO_DO = "judged_at = COALESCE(judged_at, ?), basis = COALESCE(basis, 'unknown')"
+# Nothing is left to judge, to place or to group: the stages need not ask for it again.
+NOTHING_TO_DO = (
+    "judged_at = COALESCE(judged_at, ?), basis = COALESCE(basis, 'unknown'), grouped = 1"
+)
 _INSERT_MENTION = """
     INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,
         span_start, span_end, match_score, rules, copy, demo)
