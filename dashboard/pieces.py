@@ -148,11 +148,20 @@ def where_from(row: Row, names: Mapping[str, str]) -> str:
     return f"{name} ({basis})" if basis else name
 
 
+def why_gone(row: Row) -> str:
+    """In place of the text of a post that is here no longer."""
+    return (
+        "kept no longer: past the time in retention"
+        if row.get("gone") == "expired"
+        else "deleted by its author"
+    )
+
+
 def post(row: Row, names: Mapping[str, str], now: int, *, full: bool = False) -> str:
     """One mention: who, where, when, the judgement, and the text as text."""
     gone = row.get("deleted_at")
     text = str(row.get("text") or "")
-    shown = "deleted by its author" if gone else text if full else cut(text)
+    shown = why_gone(row) if gone else text if full else cut(text)
     who = str(row.get("author_handle") or row.get("author_name") or "author unknown")
     facts = [
         f"<b>{safe(cut(who, 40))}</b>",
@@ -353,7 +362,7 @@ def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
     for row in rows:
         ours = row.get("from_brand")
         who = f"{ours} (the brand)" if ours else str(row.get("author_handle") or "author unknown")
-        text = "deleted by its author" if row.get("deleted_at") else cut(str(row["text"]), 4000)
+        text = why_gone(row) if row.get("deleted_at") else cut(str(row["text"]), 4000)
         kind = "gs-ours" if ours else "gs-theirs"
         asked = " gs-asked" if row["key"] == key else ""
         parts.append(

@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from listener.config import AlertRule, Config
+from listener.config import AlertRule, Config, parse_quiet_hours
 from listener.errors import GroundswellError
 from listener.mention import epoch, moment
 from listener.messages import (
@@ -88,7 +88,8 @@ def decide(
             wanted.update((groups or {}).get(name, ()))
         if notice.region not in wanted:
             return Decision(False, "another region")
-    if not rule.digest and notice.over_at is not None and now - notice.over_at > STALE:
+    digest = rule.digest is not None and notice.kind in WHAT
+    if not digest and notice.over_at is not None and now - notice.over_at > STALE:
         return Decision(False, "over for more than a day")
     if notice.kind in WHAT:
         if notice.posts < rule.min_posts:
@@ -100,7 +101,7 @@ def decide(
     snoozed = snoozed_until(rule)
     if snoozed is not None and now < snoozed:
         return Decision(False, f"snoozed until {when(snoozed)}")
-    if last_told is not None and not rule.digest:
+    if last_told is not None and not digest:
         if now - last_told < rule.cooldown:
             ago = (now - last_told) // 60
             return Decision(False, f"told of this place {ago} min ago (cooldown)")
@@ -114,10 +115,7 @@ def snoozed_until(rule: AlertRule) -> int | None:
     """The moment that the rule's ``snooze_until`` names, in the rule's time zone unless it says."""
     if not rule.snooze_until:
         return None
-    try:
-        found = datetime.fromisoformat(rule.snooze_until)
-    except ValueError:
-        return None
+    found = datetime.fromisoformat(rule.snooze_until)
     if found.tzinfo is None:
         found = found.replace(tzinfo=ZoneInfo(rule.time_zone))
     return epoch(found)
@@ -127,16 +125,18 @@ def end_of_quiet(rule: AlertRule, now: int) -> int:
     """``now``, or the end of the quiet hours that it lies in (they may pass midnight)."""
     if not rule.quiet_hours:
         return now
-    first, last = (time.fromisoformat(part) for part in rule.quiet_hours.split("-"))
+    first, last = parse_quiet_hours(rule.quiet_hours)
     zone = ZoneInfo(rule.time_zone)
     local = moment(now).astimezone(zone)
-    clock = local.time()
+    clock = local.hour * 60 + local.minute
     inside = first <= clock < last if first <= last else clock >= first or clock < last
     if not inside:
         return now
-    end = datetime.combine(local.date(), last, tzinfo=zone)
-    if end <= local:
-        end = datetime.combine(local.date() + timedelta(days=1), last, tzinfo=zone)
+    days, minute = divmod(last, 1440)  # 24:00 is the next day's midnight
+    if last <= clock:
+        days = 1
+    day = local.date() + timedelta(days=days)
+    end = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
     return max(now, epoch(end))
 
 
@@ -277,13 +277,21 @@ def run_alerts(
 def plan(
     store: Any, config: Config, now: int, *, up_since: int = 0, only_spikes: bool = False
 ) -> int:
-    """Write what the rules want told into the outbox. Returns how many messages are new."""
+    """Write what the rules want told into the outbox. Returns how many messages are new.
+
+    A digest is made of spikes, which are stored. The other kinds are seen only while they last, and
+    are of use only then: a rule with a digest tells them at once.
+    """
     notices = gather(store, config, now, up_since=up_since, only_spikes=only_spikes)
+    spikes = [notice for notice in notices if notice.kind in WHAT]
+    others = [notice for notice in notices if notice.kind not in WHAT]
     written = 0
     for rule in config.alerts.rules:
         for channel in rule.channels:
-            plan_rule = _plan_digest if rule.digest else _plan_each
-            written += plan_rule(store, notices, rule, channel, now, config)
+            if rule.digest:
+                written += _plan_digest(store, spikes, rule, channel, now, config)
+            at_once = others if rule.digest else notices
+            written += _plan_each(store, at_once, rule, channel, now, config)
     return written
 
 
@@ -371,18 +379,12 @@ def gather(
 
 
 def _due(store: Any, config: Config, now: int) -> list[Notice]:
-    from listener.store.reads import Filter
-
     found = []
     for brand in config.brands:
         if brand.competitor:
             continue
-        where = Filter(brands=(brand.name,), since=now - 14 * 86400)
-        rows = [
-            row
-            for row in store.unanswered(where, limit=200)
-            if row["due_at"] is not None and now <= row["due_at"] < now + SOON
-        ]
+        # Asked by its due time: however much is overdue already, what can still be saved is told.
+        rows = store.due_between(brand.name, now, now + SOON)
         if rows:
             found.append(of_due(brand.name, rows, now, config.alerts.dashboard_url))
     return found

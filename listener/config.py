@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -160,7 +161,6 @@ class Response(Strict):
     hours: dict[str, str] = {"mon-sun": "00:00-24:00"}
     holidays: tuple[str, ...] = ()
     targets: dict[str, Span] = {"default": 3600}
-    reopen_within: Span = 7 * 86_400
 
     @field_validator("hours")
     @classmethod
@@ -215,8 +215,23 @@ class AlertRule(Strict):
     @field_validator("quiet_hours")
     @classmethod
     def _quiet_hours_can_be_read(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"\d\d:\d\d-\d\d:\d\d", value):
-            raise ValueError("is no span of hours; write it as 22:00-07:00")
+        if value is not None:
+            parse_quiet_hours(value)
+        return value
+
+    @field_validator("snooze_until", mode="before")
+    @classmethod
+    def _snooze_can_be_read(cls, value: object) -> object:
+        if isinstance(value, date):  # YAML reads an unquoted day, or time with seconds, by itself
+            return value.isoformat()
+        if isinstance(value, str):
+            try:
+                datetime.fromisoformat(value)
+            except ValueError:
+                raise ValueError(
+                    "is no moment; write it as 2026-03-14, 2026-03-14T12:00 (in the rule's "
+                    "time_zone) or 2026-03-14T12:00+01:00"
+                ) from None
         return value
 
 
@@ -240,7 +255,7 @@ class Alerts(Strict):
 
 
 class Retention(Strict):
-    """How long things are kept."""
+    """How long things are kept: posts since they were first seen, payloads since they last came."""
 
     posts: Span = 400 * 86_400
     payloads: Span = 60 * 86_400
@@ -331,6 +346,20 @@ def parse_hours(days: str, span: str) -> tuple[list[int], list[tuple[int, int]]]
     return indexes, slots
 
 
+def parse_quiet_hours(span: str) -> tuple[int, int]:
+    """``22:00-07:00`` as minutes since midnight; the end may be 24:00, and may lie before the start."""
+    found = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", span)
+    if found is None:
+        raise ValueError("is no span of hours; write it as 22:00-07:00")
+    a, b, c, d = (int(g) for g in found.groups())
+    start, end = a * 60 + b, c * 60 + d
+    if start >= 1440 or end > 1440 or b > 59 or d > 59:
+        raise ValueError("holds a time that no clock shows; allowed is 00:00 to 24:00")
+    if start == end:
+        raise ValueError("ends where it begins; write it as 22:00-07:00, or leave it out")
+    return start, end
+
+
 def load_config(path: str | Path = "keywords.yaml") -> Config:
     """Read and check a keywords.yaml. Raises ConfigError with one problem a line, all at once."""
     file = Path(path)
@@ -368,6 +397,7 @@ def parse_config(text: str, file: str = "keywords.yaml") -> Config:
         problems += [_explain(item, node, data, file) for item in faults]
     else:
         problems += list(_source_problems(config, node, file))
+        problems += list(_rule_problems(config, node, file))
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise ConfigError(f"{file} has {count}:", tuple(problems))
@@ -397,6 +427,28 @@ def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Itera
             for item in error.errors():
                 path = ("sources", index, *item["loc"])
                 yield _explain({**item, "loc": path}, node, source.own_options(), file, options)
+
+
+def _rule_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:
+    """Names in alert rules that stand for nothing: such a rule would never tell anybody, in silence."""
+    known = {
+        "channels": ["log", *config.alerts.channels],
+        "brands": [brand.name for brand in config.brands],
+        "regions": ["*", *config.regions],
+    }
+    for index, rule in enumerate(config.alerts.rules):
+        for key, allowed in known.items():
+            for at, name in enumerate(getattr(rule, key)):
+                if name in allowed or (key == "regions" and re.fullmatch(r"[A-Z]{2}", name)):
+                    continue
+                path = ("alerts", "rules", index, key, at)
+                near = difflib.get_close_matches(name, allowed, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                country = " and two-letter country codes" if key == "regions" else ""
+                yield (
+                    f"{file}:{_line(node, path)}: {_dotted(path)} is {name!r}{hint}; "
+                    f"there are: {', '.join(allowed)}{country}"
+                )
 
 
 def _explain(

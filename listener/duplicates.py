@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +92,11 @@ class Grouper:
         self._tables[self._bands, slots] = best
         return self._groups[best][0]
 
+    def forget(self, keys: Collection[str]) -> None:
+        """Drop the groups of which these are the first post; cost: the groups of the window."""
+        for number in [n for n, (key, _) in self._groups.items() if key in keys]:
+            self._drop(number)
+
     def groups(self) -> Iterator[tuple[str, str]]:
         """(key, text) of the window's groups, those silent for longest first: the state to keep."""
         yield from self._groups.values()
@@ -127,10 +132,13 @@ class Grouper:
         self._groups[number] = (key, words)
         self._same[words] = number
         if len(self._groups) > self._window:
-            oldest, (_, text) = self._groups.popitem(last=False)
-            if self._same.get(text) == oldest:
-                del self._same[text]
+            self._drop(next(iter(self._groups)))
         return number
+
+    def _drop(self, number: int) -> None:
+        _, text = self._groups.pop(number)
+        if self._same.get(text) == number:
+            del self._same[text]
 
 
 def core(text: str) -> str:

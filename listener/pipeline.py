@@ -24,12 +24,15 @@ from listener.store.stages import Score
 from sentiment.errors import SentimentError
 
 if TYPE_CHECKING:
+    from listener.grouping import Grouping
     from listener.matching import Matcher
     from sentiment.model import Judge
 
 log = logging.getLogger("groundswell")
 
 BATCH = 512  # mentions judged in one transaction: what a kill may cost is one batch of work
+SETTLED = 600  # seconds after which a transaction that was begun has been committed
+EXPIRE_AT_MOST = 5000  # rows a round, so that alerts do not wait for a large first clean-up
 DAY = 86_400
 Progress = Callable[[str, int], None]
 
@@ -48,6 +51,10 @@ class Tick:
 
 class Pipeline(Gathering):
     """All stages over one store and one configuration. ``load_judge`` is called once, when needed."""
+
+    _grouping: Grouping | None = None  # what the last round knew of the store
+    _grouped_at = 0
+    _expired = (0, 0)  # payloads and posts let go in today's round so far
 
     @cached_property
     def judge_model(self) -> Judge:
@@ -140,26 +147,28 @@ class Pipeline(Gathering):
     def group(self, progress: Progress = _quiet) -> int:
         """Posts without a near-duplicate group → the first post that they copy, or themselves.
 
-        Groups that grew by this are looked at again: are they machines' work?
+        Groups that grew by this are looked at again: are they machines' work? What was read of the
+        store is remembered for the next round, unless this one fails: what it then knows is not what
+        is stored.
         """
-        from listener.duplicates import Grouper, flood
+        from listener.duplicates import flood
+        from listener.grouping import Grouping
 
-        done = 0
         rows = self.store.ungrouped(5000)
         if not rows:
             return 0
-        grouper = Grouper()
-        for key, text in self.store.recent_texts(min(r["created_at"] for r in rows) - 3 * DAY):
-            grouper.add(key, text)
+        done, now = 0, epoch(self.clock())
+        grouping, self._grouping = self._grouping, None
+        if grouping is None:
+            grouping = Grouping(self.store.heard_groups)
+        else:
+            grouping.forget(self.store.deleted_since(self._grouped_at - SETTLED))
         while rows and not self.stopping.is_set():
-            groups = []
-            for row in rows:
-                original = f"{row['platform']}:{row['repost_of']}" if row["repost_of"] else None
-                groups.append((row["key"], original or grouper.add(row["key"], row["text"])))
-            self.store.save_groups(groups, flood)
+            self.store.save_groups(grouping.groups_of(rows), flood)
             done += len(rows)
             progress("group", done)
             rows = self.store.ungrouped(5000)
+        self._grouping, self._grouped_at = grouping, now
         return done
 
     def count(self, progress: Progress = _quiet) -> int:
@@ -248,6 +257,33 @@ class Pipeline(Gathering):
             up_since=self._up_since, only_spikes=looked == self._looked,
         )  # fmt: skip
 
+    def expire(self, progress: Progress = _quiet) -> int:
+        """What ``retention`` keeps no longer → gone, counts excepted. Once a day, a part in each round.
+
+        Payloads count from when they last came, posts from when they were first seen.
+        """
+        now = epoch(self.clock())
+        today = str(now // DAY)
+        if self.store.meta("expired_day") == today:
+            return 0
+        kept, done = self.config.retention, 0
+        while not self.stopping.is_set() and done < EXPIRE_AT_MOST:
+            payloads = self.store.drop_payloads(now - kept.payloads, BATCH)
+            posts = self.store.expire_posts(now - kept.posts, now, BATCH)
+            self._expired = (self._expired[0] + payloads, self._expired[1] + posts)
+            done += payloads + posts
+            if not payloads and not posts:
+                self.store.set_meta("expired_day", today)
+                if any(self._expired):
+                    log.info(
+                        "retention: %d payloads and the texts of %d posts were past their time and "
+                        "are gone; what was counted stays", *self._expired,
+                    )  # fmt: skip
+                self._expired = (0, 0)
+                break
+        progress("expire", done)
+        return done
+
     # rounds ---------------------------------------------------------------------------------------
 
     @property
@@ -263,6 +299,7 @@ class Pipeline(Gathering):
             "spike": self.spike,
             "theme": self.theme,
             "alert": self.alert,
+            "expire": self.expire,
         }
 
     def tick(self, progress: Progress = _quiet, *, only: Sequence[str] = ()) -> Tick:

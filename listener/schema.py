@@ -252,7 +252,40 @@ def m008_newest_of_all_brands(db: Database) -> None:
 
 
 @migrations()
-def m010_deleted_stays_deleted(db: Database) -> None:
+def m009_kept_long_enough(db: Database) -> None:
+    """What is past its time is found by it, once a day."""
+    _run(
+        db,
+        """
+        CREATE INDEX posts_seen ON posts (seen_at) WHERE deleted_at IS NULL;
+        CREATE INDEX payloads_stored ON payloads (stored_at);
+        CREATE INDEX rejects_kept ON rejects (at) WHERE payload <> ''
+        """,
+    )
+
+
+@migrations()
+def m010_ungrouped(db: Database) -> None:
+    """What waits to be grouped is found by what waits, as for the other stages; so are its neighbours.
+
+    ``mentions.grouped`` is NULL until the post was looked at. A post without a mention never is, so a
+    missing ``posts.group_key`` does not say that it waits.
+    """
+    _run(
+        db,
+        """
+        ALTER TABLE mentions ADD COLUMN grouped INTEGER;
+        UPDATE mentions SET grouped = 1 WHERE key IN
+            (SELECT key FROM posts WHERE group_key IS NOT NULL OR deleted_at IS NOT NULL);
+        CREATE INDEX mentions_ungrouped ON mentions (created_at) WHERE grouped IS NULL;
+        CREATE INDEX posts_grouped ON posts (created_at) WHERE group_key IS NOT NULL;
+        CREATE INDEX deletions_at ON deletions (at)
+        """,
+    )
+
+
+@migrations()
+def m011_deleted_stays_deleted(db: Database) -> None:
     """Content that came back after its deletion goes, and so do cases that nobody can answer."""
     _run(
         db,
@@ -268,7 +301,7 @@ def m010_deleted_stays_deleted(db: Database) -> None:
 
 
 @migrations()
-def m010b_holes(db: Database) -> None:
+def m012_holes(db: Database) -> None:
     """What a request left out lies before what it gave; of old rows it is not known when that was."""
     _run(
         db,
@@ -281,7 +314,7 @@ def m010b_holes(db: Database) -> None:
 
 
 @migrations()
-def m011_whose_answers_are_read(db: Database) -> None:
+def m013_whose_answers_are_read(db: Database) -> None:
     """From when (``since``) to when (``upto``) all that a brand's own account wrote has been read.
 
     ``brand`` is whose account it showed itself to be. A walk that began before this table reaches

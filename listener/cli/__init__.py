@@ -77,12 +77,13 @@ def cli(ctx: click.Context, db: str, config: str) -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point of the ``groundswell`` command: expected errors print as one paragraph."""
+    from listener.cli.common import shown
     from sentiment.errors import SentimentError
 
     try:
         return cli.main(args=args, prog_name="groundswell", standalone_mode=True)
     except (GroundswellError, SentimentError) as error:
-        click.secho(f"groundswell: {error}", fg="red", err=True)
+        click.secho(shown(f"groundswell: {error}"), fg="red", err=True)
         for problem in getattr(error, "problems", ()):
-            click.echo(f"  {problem}", err=True)
+            click.echo(shown(f"  {problem}"), err=True)
         sys.exit(getattr(error, "exit_code", 1))

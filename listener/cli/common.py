@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,9 +39,25 @@ def open_store(ctx: click.Context, *, create: bool = False) -> Store:
     return Store(db_path(ctx), create=create)
 
 
+# What a terminal would act on instead of showing it: control characters (ESC begins the sequences that
+# clear the screen or set its title) and what turns the direction of a text around. Halves of characters
+# cannot be written at all.
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: object) -> str:
+    """Anybody's text for a terminal: nothing in it acts. Line ends and tabs stay.
+
+    A control character becomes U+FFFD, so that it is seen to have been there; marks of direction,
+    which honest posts hold too, go.
+    """
+    return _ACTS.sub(lambda found: "" if "\u2000" < found[0] < "\ud800" else "\ufffd", str(text))
+
+
 def echo_json(value: object) -> None:
-    """One JSON value on one line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON value on one line of standard output; what a terminal would act on is escaped."""
+    line = json.dumps(value, ensure_ascii=False)
+    click.echo(_ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", line))
 
 
 def stdin_lines() -> Iterator[str]:
@@ -51,16 +68,17 @@ def stdin_lines() -> Iterator[str]:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on standard output; cells are shown as plain text, never as markup."""
+    """A table on standard output; cells are shown as plain text, never as markup, and cannot act."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    heading = Text(shown(title)) if title else None
+    table = Table(title=heading, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else shown(cell)) for cell in row))
     Console().print(table)
 
 
@@ -90,14 +108,18 @@ def progress() -> Iterator[Progress]:
         yield bar
 
 
+class _Shown(logging.Formatter):
+    """Log lines that quote what a platform or a post said: nothing in them acts on the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
+
+
 def set_up_logging(verbose: bool) -> None:
     """Log to standard error; the libraries' own chatter only when asked for."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Shown("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("apscheduler", "urllib3", "httpx", "tweepy", "atproto", "prawcore"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("groundswell").setLevel(logging.DEBUG if verbose else logging.INFO)

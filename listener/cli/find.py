@@ -14,6 +14,7 @@ from listener.cli.common import (
     open_config,
     open_store,
     print_table,
+    shown,
     stdin_lines,
 )
 
@@ -89,7 +90,7 @@ def _line(
 
 
 def _show(matcher: Matcher, text: str, matches: list[Match], *, explain: bool) -> None:
-    click.echo(f"{'+' if matches else '-'} {text}")
+    click.echo(f"{'+' if matches else '-'} {shown(text)}")
     if not explain:
         for m in matches:
             click.echo(f"    {text[m.start : m.end]!r}: {m.brand}, {m.kind}, score {m.score:.2f}")

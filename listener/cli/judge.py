@@ -16,6 +16,7 @@ from listener.cli.common import (
     open_store,
     print_table,
     progress,
+    shown,
     stdin_lines,
 )
 
@@ -63,7 +64,9 @@ def sentiment(
                 echo_json(_as_json(said))
             else:
                 short = text if len(text) <= 80 else text[:79] + "…"
-                click.echo(f"{said.label:<8} {said.confidence:4.2f}  {said.language:<7} {short}")
+                click.echo(
+                    f"{said.label:<8} {said.confidence:4.2f}  {said.language:<7} {shown(short)}"
+                )
 
 
 def _as_json(said: Judgement) -> dict[str, Any]:

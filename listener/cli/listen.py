@@ -17,6 +17,7 @@ from listener.cli.common import (
     open_store,
     print_table,
     progress,
+    shown,
 )
 from listener.errors import CollectorError, ConfigError, GroundswellError
 
@@ -187,7 +188,7 @@ def coverage(ctx: click.Context, since: str, names: str | None, as_json: bool) -
     )  # fmt: skip
     for one in found:
         if one.last_failure and (one.last_ok is None or one.failed):
-            click.echo(f"{one.source} / {one.query}: last failure: {one.last_failure}")
+            click.echo(f"{one.source} / {one.query}: last failure: {shown(one.last_failure)}")
     for silence in quiet:
         click.secho(f"quiet: {silence}", fg="yellow")
 

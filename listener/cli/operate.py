@@ -24,6 +24,7 @@ from listener.cli.common import (
     print_table,
     progress,
     set_up_logging,
+    shown,
 )
 from listener.cli.report import full_status
 from listener.errors import GroundswellError, InputError, StoreBusy
@@ -111,7 +112,7 @@ def import_(
         f"{result['matched']:,} name a brand, {result['rejected']:,} rejected"
     )
     for note in notes:
-        click.echo(f"  {note}")
+        click.echo(f"  {shown(note)}")
     for stage, reason in tick.failed.items():
         click.echo(f"  {stage} could not run: {reason}", err=True)
 
@@ -140,7 +141,7 @@ def _import_file(
             [(name, column, plan.examples.get(name, "")) for name, column in plan.mapping.items()],
         )
         for note in plan.notes:
-            click.echo(f"  note: {note}")
+            click.echo(f"  note: {shown(note)}")
     collector = Files(Context(source=f"import:{plan.path.name}", options=options))
     collector.plan = plan
     saved, read = Saved(), 0

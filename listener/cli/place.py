@@ -60,11 +60,12 @@ def _table(rows: list[tuple[str, Place]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from listener.cli.common import shown
     from listener.regions import country_name
 
     table = Table("location", "country", "region", "basis", "confidence")
     for line, place in rows:
         where = country_name(place.country) if place.country else "unknown"
         belief = f"{place.confidence:.2f}" if place.country else ""
-        table.add_row(Text(line), where, place.region or "", place.basis, belief)
+        table.add_row(Text(shown(line)), where, place.region or "", place.basis, belief)
     Console().print(table)

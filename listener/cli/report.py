@@ -56,6 +56,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 "spike",
                 "theme",
                 "alert",
+                "expire",
             )
         ],
     )

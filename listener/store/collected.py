@@ -32,6 +32,16 @@ _INSERT_POST = (
     + ", source = CASE WHEN posts.source LIKE 'import:%' AND excluded.source NOT LIKE 'import:%' "
     "THEN excluded.source ELSE posts.source END" + " WHERE posts.deleted_at IS NULL"
 )
+# What of a post is somebody's: all that goes when it is deleted on its platform, or kept long enough.
+EMPTIED = (
+    "text = '', author_id = NULL, author_handle = NULL, author_name = NULL, followers = NULL, "
+    "profile_location = NULL, time_zone = NULL, place_name = NULL, lat = NULL, lon = NULL, "
+    "url = NULL, links = NULL"
+)
+# Nothing is left to judge, to place or to group: the stages need not ask for it again.
+NOTHING_TO_DO = (
+    "judged_at = COALESCE(judged_at, ?), basis = COALESCE(basis, 'unknown'), grouped = 1"
+)
 _INSERT_MENTION = """
     INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,
         span_start, span_end, match_score, rules, copy, demo)
@@ -409,18 +419,11 @@ class Collected(Base):
                     db.execute("UPDATE mentions SET basis = NULL WHERE key = ?", (key,))
                 else:
                     done = db.execute(
-                        "UPDATE posts SET text = '', author_id = NULL, author_handle = NULL, "
-                        "author_name = NULL, followers = NULL, profile_location = NULL, "
-                        "time_zone = NULL, place_name = NULL, lat = NULL, lon = NULL, url = NULL, "
-                        "links = NULL, deleted_at = ? WHERE key = ? AND deleted_at IS NULL",
+                        f"UPDATE posts SET {EMPTIED}, deleted_at = ? "
+                        "WHERE key = ? AND deleted_at IS NULL",
                         (now, key),
                     ).rowcount
-                    # Nothing is left to judge or to place: the stages need not ask for it again.
-                    db.execute(
-                        "UPDATE mentions SET judged_at = COALESCE(judged_at, ?), "
-                        "basis = COALESCE(basis, 'unknown') WHERE key = ?",
-                        (now, key),
-                    )
+                    db.execute(f"UPDATE mentions SET {NOTHING_TO_DO} WHERE key = ?", (now, key))
                     _drop_open_cases(db, key)
                 if done:
                     gone += 1

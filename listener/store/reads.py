@@ -63,6 +63,8 @@ _MENTION = """
         p.author_name, p.followers,
         p.url, p.thread, p.likes, p.replies, p.reposts, p.views, p.links, p.deleted_at,
         p.group_key, p.reply_to,
+        CASE WHEN p.deleted_at IS NOT NULL
+            THEN (SELECT d.state FROM deletions d WHERE d.key = p.key) END AS gone,
         c.thread_state, c.state AS case_state, c.due_at, c.answered_at, c.answered_key, c.owner
     FROM mentions m JOIN posts p ON p.key = m.key
     LEFT JOIN cases c ON c.key = m.key AND c.brand = m.brand
@@ -199,7 +201,8 @@ class Reads(Base):
         """All stored posts of a conversation, oldest first."""
         return self.rows(
             "SELECT key, text, created_at, author_handle, author_name, from_brand, reply_to, url, "
-            "deleted_at FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
+            "deleted_at, (SELECT state FROM deletions d WHERE d.key = posts.key) AS gone "
+            "FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
             (thread, limit),
         )
 
@@ -209,8 +212,22 @@ class Reads(Base):
         return self.rows(
             f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
             "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "ORDER BY c.due_at, m.created_at, m.key, m.brand LIMIT ? OFFSET ?",
+            "AND p.deleted_at IS NULL ORDER BY c.due_at, m.created_at, m.key, m.brand "
+            "LIMIT ? OFFSET ?",
             [*values, limit, offset],
+        )
+
+    def due_between(self, brand: str, since: int, until: int) -> list[Row]:
+        """A brand's unanswered mentions whose answer is due in a span of time, first due first.
+
+        Cost: the cases due in the span; in a plain join SQLite would read all of the brand's mentions.
+        """
+        return self.rows(
+            f"{_MENTION} WHERE (m.key, m.brand) IN (SELECT key, brand FROM cases WHERE brand = ? "
+            "AND due_at >= ? AND due_at < ? AND thread_state = 'unanswered' "
+            "AND state IN ('open', 'claimed')) "
+            "AND m.wrong = 0 AND m.copy = 0 AND p.deleted_at IS NULL ORDER BY c.due_at",
+            (brand, since, until),
         )
 
     def case_counts(self, where: Filter) -> list[Row]:
@@ -315,7 +332,8 @@ class Reads(Base):
         """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""
         one = self.one(
             "SELECT (SELECT COUNT(*) FROM posts) AS posts, "
-            "(SELECT COUNT(*) FROM posts WHERE deleted_at IS NOT NULL) AS deleted, "
+            "(SELECT COUNT(*) FROM posts WHERE deleted_at IS NOT NULL) AS gone, "
+            "(SELECT COUNT(*) FROM deletions WHERE state = 'expired') AS expired, "
             "(SELECT COUNT(*) FROM mentions) AS mentions, "
             "(SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL) AS unjudged, "
             "(SELECT COUNT(*) FROM mentions WHERE basis IS NULL) AS unplaced, "
@@ -340,7 +358,8 @@ class Reads(Base):
         )
         return {
             "counts": {
-                "posts": one["posts"], "deleted": one["deleted"], "mentions": one["mentions"],
+                "posts": one["posts"], "deleted": one["gone"] - one["expired"],
+                "expired": one["expired"], "mentions": one["mentions"],
                 "judged": one["mentions"] - one["unjudged"],
                 "placed": one["mentions"] - one["unplaced"], "counted": one["counted"],
                 "spikes": one["spikes"], "open_spikes": one["open_spikes"],

@@ -172,11 +172,14 @@ class Stages(Base):
     # grouped --------------------------------------------------------------------------------------
 
     def ungrouped(self, limit: int) -> list[Row]:
-        """Posts with a mention that have no near-duplicate group yet, oldest first."""
+        """Posts with a mention that was not looked at for copies yet, oldest first.
+
+        ``group_key`` is set where the post was looked at before it named this brand.
+        """
         return self.rows(
-            "SELECT p.key, p.text, p.created_at, p.repost_of, p.platform FROM posts p "
-            "WHERE p.group_key IS NULL AND p.deleted_at IS NULL AND EXISTS "
-            "(SELECT 1 FROM mentions m WHERE m.key = p.key) ORDER BY p.created_at LIMIT ?",
+            "SELECT p.key, p.text, p.created_at, p.repost_of, p.platform, p.group_key FROM posts p "
+            "JOIN (SELECT DISTINCT key FROM mentions WHERE grouped IS NULL ORDER BY created_at "
+            "LIMIT ?) m ON m.key = p.key ORDER BY p.created_at, p.key",
             (limit,),
         )
 
@@ -193,6 +196,9 @@ class Stages(Base):
             db.executemany(
                 "UPDATE posts SET group_key = ? WHERE key = ?", [g[::-1] for g in groups]
             )
+            db.executemany(
+                "UPDATE mentions SET grouped = 1 WHERE key = ?", [(key,) for key, _ in groups]
+            )
             copies = [(key,) for key, group in groups if key != group]
             db.executemany("UPDATE mentions SET copy = 1 WHERE key = ?", copies)
             db.executemany(
@@ -203,14 +209,25 @@ class Stages(Base):
                 for group in sorted({group for key, group in groups if key != group}):
                     _mark_flood(db, group, judge_flood)
 
-    def recent_texts(self, since: int) -> Iterator[tuple[str, str]]:
-        """(group key, text) of grouped posts since a moment, to refill the grouper's window."""
+    def heard_groups(self, since: int, until: int) -> Iterator[tuple[str, str]]:
+        """(key, text) of the groups that had a post in a span of time, by the age of their first post.
+
+        Not only those that began in it: what is copied for weeks is still one group.
+        """
         for row in self.rows(
-            "SELECT key, text FROM posts WHERE group_key = key AND created_at >= ? "
-            "AND deleted_at IS NULL ORDER BY created_at",
-            (since,),
+            "SELECT o.key, o.text FROM (SELECT DISTINCT group_key FROM posts WHERE created_at >= ? "
+            "AND created_at < ? AND group_key IS NOT NULL) g JOIN posts o ON o.key = g.group_key "
+            "WHERE o.group_key = o.key AND o.deleted_at IS NULL ORDER BY o.created_at, o.key",
+            (since, until),
         ):
             yield row["key"], row["text"]
+
+    def deleted_since(self, moment: int) -> set[str]:
+        """Posts that lost their content since a moment."""
+        rows = self.rows(
+            "SELECT key FROM deletions WHERE at >= ? AND state <> 'geo_removed'", (moment,)
+        )
+        return {row["key"] for row in rows}
 
     # counted --------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,14 @@ def test_a_link_outside_names_its_host_and_tells_nothing_of_us() -> None:
     assert "noopener noreferrer" in link
     assert "social.example" in link
     check(link)
+
+
+def test_a_post_past_its_time_is_not_said_to_be_deleted_by_its_author() -> None:
+    gone = row(text="", deleted_at=3_000, gone="expired", from_brand=None)
+    thread = pieces.conversation([gone], "x", ZoneInfo("UTC"))
+    for body in (pieces.post(gone, {}, 5_000), thread):
+        assert "kept no longer" in body
+        assert "its author" not in body
 
 
 def test_a_deleted_post_shows_no_text() -> None:

@@ -138,6 +138,22 @@ def test_quiet_hours_in_a_time_zone_pass_midnight(at: str, ends: str | None) -> 
     assert decision.at == expected
 
 
+def test_quiet_hours_may_end_at_midnight() -> None:
+    rule = AlertRule(quiet_hours="22:00-24:00", time_zone="Europe/Berlin")
+    late = int(datetime.fromisoformat("2026-03-14T22:30:00+01:00").timestamp())
+    assert end_of_quiet(rule, late) == late + 90 * 60
+    assert end_of_quiet(rule, late + 90 * 60) == late + 90 * 60
+    assert end_of_quiet(rule, late - HOUR) == late - HOUR
+
+
+def test_what_a_digest_cannot_hold_is_told_at_once_and_cools_down() -> None:
+    rule = AlertRule(digest=24 * HOUR)
+    due = notice(kind="due", place="due Acme|", subject="due Acme|1", started_at=NOW)
+    assert decide(due, rule, NOW, None).send
+    assert not decide(due, rule, NOW, NOW - HOUR).send
+    assert decide(notice(), rule, NOW, NOW - HOUR).send, "the digest of spikes knows no cooldown"
+
+
 # -- messages -------------------------------------------------------------------------------------
 
 
@@ -388,6 +404,34 @@ def test_an_answer_about_to_be_late_is_told_once(store: Store) -> None:
     assert "the first is due at 2026-03-14 09:10 UTC" in body
     assert "where is my bag" in body
     assert run_alerts(store, by_default(), {}, NOW + 60, {"chat": heard}) == 0
+
+
+def test_an_answer_about_to_be_late_is_told_beside_any_number_that_is_late(store: Store) -> None:
+    late = save_mentions(store, [f"Acme no {i} is late" for i in range(250)], NOW - 30 * HOUR)
+    soon = save_mentions(store, ["Acme where is my bag"], NOW - HOUR)
+    for keys, due in ((late, HOUR), (soon, HOUR + 600)):
+        store.mark_threads_read(keys, NOW - HOUR)
+        store.flag_threads(keys, ["Acme"], lambda platform, at, due=due: at + due, NOW)
+    heard = Heard()
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": heard}) == 1
+    title, body = heard.messages[0]
+    assert title == "Acme: 1 answer about to be late"
+    assert "where is my bag" in body
+
+
+def test_a_rule_with_a_digest_tells_of_an_answer_about_to_be_late_at_once(store: Store) -> None:
+    store.save_spikes([spike()], NOW)
+    keys = save_mentions(store, ["Acme where is my bag"], NOW - HOUR)
+    store.mark_threads_read(keys, NOW - HOUR)
+    store.flag_threads(keys, ["Acme"], lambda platform, published: published + HOUR + 600, NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat",), digest=4 * HOUR))  # spans begin at 08:00, 12:00
+    for later in (0, 60, 3 * HOUR):
+        run_alerts(store, rules, {}, NOW + later, {"chat": heard})
+    assert [title for title, _ in heard.messages] == [
+        "Acme: 1 answer about to be late",
+        "Acme, DE: 6.0 times the usual negative posts",
+    ]
 
 
 def test_an_answered_mention_is_not_late(store: Store) -> None:

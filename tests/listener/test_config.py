@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listener.alerts import end_of_quiet, snoozed_until
 from listener.config import load_config, load_secrets, parse_config, seconds
 from listener.errors import ConfigError
+from listener.mention import moment
 
 
 def problems(text: str) -> str:
@@ -98,6 +101,50 @@ def test_alert_channels_name_variables_never_addresses() -> None:
     assert "k.yaml:3" in said
     assert "environment variable" in said
     assert "tokenA" not in said
+
+
+def alert_rule(rule: str) -> str:
+    return (
+        "brands: [{name: Acme}]\nregions: {Nordics: [SE]}\nalerts:\n  channels: {chat: CHAT_URL}\n"
+        f"  rules:\n    - {rule}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("quiet_hours: 25:00-07:00", "quiet_hours is '25:00-07:00': holds a time that no clock"),
+        ("quiet_hours: 22:60-07:00", "quiet_hours is '22:60-07:00': holds a time that no clock"),
+        ("quiet_hours: 24:00-07:00", "quiet_hours is '24:00-07:00': holds a time that no clock"),
+        ("quiet_hours: 22:00-22:00", "quiet_hours is '22:00-22:00': ends where it begins"),
+        ("snooze_until: next monday", "snooze_until is 'next monday': is no moment; write it as"),
+        ("channels: [log, chatt]", "channels[1] is 'chatt' (did you mean chat?); there are: log,"),
+        ("brands: [Acmee]", "brands[0] is 'Acmee' (did you mean Acme?); there are: Acme"),
+        ("regions: [Nordic]", "regions[0] is 'Nordic' (did you mean Nordics?); there are: *,"),
+    ],
+)
+def test_an_alert_rule_that_could_never_tell_is_refused(rule: str, said: str) -> None:
+    assert f"k.yaml:6: alerts.rules[0].{said}" in problems(alert_rule(rule))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "quiet_hours: 22:00-24:00",
+        "quiet_hours: 22:00-07:00",
+        "snooze_until: 2026-03-14",
+        "snooze_until: 2026-03-14T12:00",
+        "snooze_until: 2026-03-14 12:00:00+01:00",
+        "channels: [log, chat]",
+        "{brands: [Acme], regions: [Nordics, DE, '*']}",
+    ],
+)
+def test_an_alert_rule_that_can_be_followed_is_taken(rule: str) -> None:
+    (taken,) = parse_config(alert_rule(rule)).alerts.rules
+    now = int(datetime(2026, 3, 1, 23, 0, tzinfo=UTC).timestamp())
+    assert end_of_quiet(taken, now) >= now
+    until = snoozed_until(taken)
+    assert until is None or moment(until).date().isoformat() == "2026-03-14"
 
 
 def test_broken_yaml_points_at_the_place() -> None:

@@ -419,7 +419,7 @@ def test_a_store_in_which_deleted_posts_had_come_back_is_mended(store: Store) ->
             db.execute(
                 "INSERT OR REPLACE INTO payloads VALUES (?, '{\"text\": 1}', 1)", (f"x:{n}",)
             )
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_deleted_stays_deleted'")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm011_deleted_stays_deleted'")
     with Store(store.path) as again:
         assert [row["key"] for row in again.rows("SELECT key FROM payloads")] == ["x:2"]
         assert [row["key"] for row in again.unanswered(Filter())] == ["x:2"]

@@ -173,7 +173,7 @@ def test_a_store_from_before_knows_only_since_when_accounts_were_walked(tmp_path
             db.execute("DROP TABLE account_walks")
             db.execute("ALTER TABLE threads DROP COLUMN asked_at")
             db.execute("ALTER TABLE health DROP COLUMN held_by")
-            db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm011%'")
+            db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm013%'")
     with Store(tmp_path / "t.db") as store:
         (walk,) = store.account_walks().values()
     assert (walk["since"], walk["upto"], walk["brand"]) == (first, None, None)
