@@ -438,6 +438,6 @@ def _viral(store: Any, config: Config, now: int) -> list[Notice]:
         labels = {row["key"]: row for row in rows}
         for one in taking_off(list(posts.values()), now):
             row = labels[one.key]
-            if row["label"] == "negative":
+            if row["label"] == "negative" and not row["deleted_at"]:
                 found.append(of_viral(row, one.velocity, one.usual, config.alerts.dashboard_url))
     return found

@@ -466,6 +466,21 @@ def test_a_complaint_that_takes_off_is_told_and_praise_is_not(store: Store) -> N
     assert run_alerts(store, by_default(), {}, NOW + HOUR, {"chat": heard}) == 0
 
 
+@pytest.mark.parametrize(
+    "gone",
+    ["UPDATE posts SET deleted_at = 1, text = ''", "UPDATE mentions SET wrong = 1"],
+    ids=["deleted", "no mention, a person said"],
+)
+def test_a_complaint_that_is_gone_or_none_is_not_told_to_take_off(store: Store, gone: str) -> None:
+    save_mentions(store, [f"Acme seat {i} was cold" for i in range(30)], NOW - 9 * 86400)
+    (loud,) = save_mentions(store, ["Acme broke my guitar"], NOW - 2 * HOUR)
+    with store.write() as db:
+        db.execute("UPDATE posts SET likes = 2, replies = 0, reposts = 0")
+        db.execute("UPDATE posts SET likes = 900 WHERE key = ?", (loud,))
+        db.execute(f"{gone} WHERE key = ?", (loud,))
+    assert run_alerts(store, by_default(), {}, NOW, {"chat": Heard()}) == 0
+
+
 def test_a_source_that_gives_no_answer_is_told_when_it_was_asked(store: Store) -> None:
     answered(store, NOW - 2 * HOUR, new=3)
     heard = Heard()
