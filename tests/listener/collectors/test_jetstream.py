@@ -129,17 +129,18 @@ def test_a_stream_that_breaks_off_is_resumed_without_a_hole() -> None:
 
 def test_a_moment_that_the_server_no_longer_keeps_is_told_as_a_hole() -> None:
     clock, stream = SimClock(START), Stream()
-    stream.events = [event(clock.now - 600 + n, "acme", n) for n in range(10)]
+    start = clock.now  # a repeated request moves the clock on
+    stream.events = [event(start - 600 + n, "acme", n) for n in range(10)]
     stream.keeps_from = stream.events[0]["time_us"]
-    old = {"time_us": int((clock.now - 90_000) * 1e6)}
+    old = {"time_us": int((start - 90_000) * 1e6)}
     with streaming(stream) as url:
         _, told = walk(collector("jetstream", clock, url=url, timeout=0.3), QUERY, old)
         _, fine = walk(collector("jetstream", clock, url=url, timeout=0.3), QUERY, told.cursor)
     assert told.coverage.truncated
-    assert told.coverage.window_start == datetime.fromtimestamp(clock.now - 600, UTC)
+    assert told.coverage.window_start == datetime.fromtimestamp(start - 600, UTC)
     # What is missing lies before what came.
-    assert told.coverage.hole_start == datetime.fromtimestamp(clock.now - 90_005, UTC)
-    assert told.coverage.hole_end == datetime.fromtimestamp(clock.now - 600, UTC)
+    assert told.coverage.hole_start == datetime.fromtimestamp(start - 90_005, UTC)
+    assert told.coverage.hole_end == datetime.fromtimestamp(start - 600, UTC)
     assert not fine.coverage.truncated
     assert fine.coverage.hole_end is None
 

@@ -58,18 +58,20 @@ def test_ten_thousand_submissions_over_days_with_faults(
 
 def test_a_listing_that_ends_before_the_last_walk_tells_its_hole() -> None:
     clock = SimClock(START)
+    start = clock.now  # a repeated request moves the clock on
     server = FakeReddit(clock)
+    bound = int(start) - 4000
     server.cap = 300
-    server.add(1, clock.now - 4000, "Acme, seen at the last walk")
+    server.add(1, start - 4000, "Acme, seen at the last walk")
     for n in range(400):
-        server.add(10 + n, clock.now - n, "Acme")
+        server.add(10 + n, start - n, "Acme")
     with serving(server) as url:
         one = collector("reddit", clock, KEYS, **options(url))
-        pages = list(one.fetch(QUERY, {"bound": int(clock.now) - 4000}))
+        pages = list(one.fetch(QUERY, {"bound": bound}))
     assert [p.coverage.truncated for p in pages] == [False, False, True]
     told = pages[-1].coverage
-    assert told.hole_start == datetime.fromtimestamp(int(clock.now) - 4000, UTC)
-    assert told.hole_end == told.window_start == datetime.fromtimestamp(clock.now - 299, UTC)
+    assert told.hole_start == datetime.fromtimestamp(bound, UTC)
+    assert told.hole_end == told.window_start == datetime.fromtimestamp(start - 299, UTC)
 
 
 def test_a_walk_goes_on_from_the_top_when_what_it_stood_at_is_gone() -> None:

@@ -61,20 +61,21 @@ def test_a_feed_is_read_once_while_it_does_not_change(tmp_path: Path) -> None:
 
 def test_a_feed_that_rolled_over_tells_its_hole() -> None:
     clock = SimClock(START)
+    start = clock.now  # a repeated request moves the clock on
     server = FakeFeed(clock)
-    server.entries = [(n, clock.now - 1000 + n, f"Acme {n}") for n in range(8)]
+    server.entries = [(n, start - 1000 + n, f"Acme {n}") for n in range(8)]
     with serving(server) as url:
         query = Query(f"feed:{url}/feed", ("Acme",), ("Acme",))
         one = collector("rss", clock)
         first = list(one.fetch(query, None))[-1]
-        server.entries += [(100 + n, clock.now - 50 + n, "Acme") for n in range(30)]
+        server.entries += [(100 + n, start - 50 + n, "Acme") for n in range(30)]
         second = list(one.fetch(query, first.cursor))[-1]
     assert not first.coverage.truncated
     assert second.coverage.truncated
-    assert second.coverage.window_start == datetime.fromtimestamp(clock.now - 50 + 20, UTC)
+    assert second.coverage.window_start == datetime.fromtimestamp(start - 50 + 20, UTC)
     # What is missing came after what was read last, and before what is there now.
-    assert second.coverage.hole_start == datetime.fromtimestamp(clock.now - 1000 + 7, UTC)
-    assert second.coverage.hole_end == datetime.fromtimestamp(clock.now - 50 + 20, UTC)
+    assert second.coverage.hole_start == datetime.fromtimestamp(start - 1000 + 7, UTC)
+    assert second.coverage.hole_end == datetime.fromtimestamp(start - 50 + 20, UTC)
     assert first.coverage.hole_end is None
 
 

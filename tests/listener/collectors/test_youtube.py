@@ -102,17 +102,18 @@ def test_found_videos_and_all_their_comments_come_and_later_only_the_new_ones() 
 
 def test_more_videos_than_a_search_gives_are_a_hole_after_the_last_search() -> None:
     clock = SimClock(START)
+    start = clock.now  # a repeated request moves the clock on
     server = FakeYouTube(clock)
-    server.videos = {f"video{n}": clock.now - 60 * n for n in range(120)}
+    server.videos = {f"video{n}": start - 60 * n for n in range(120)}
     with serving(server) as url:
         one = collector("youtube", clock, KEY, base_url=url + "/", overlap=3600, videos=0)
-        before = clock.now - 6000
+        before = start - 6000
         _, told = walk(one, SEARCH, {"found": int(before)})
         # This search leaves out only what the last one had: there is no hole.
-        _, fine = walk(one, SEARCH, {"found": int(clock.now) - 49 * 60})
+        _, fine = walk(one, SEARCH, {"found": int(start) - 49 * 60})
     assert told.coverage.truncated
     assert told.coverage.hole_start == datetime.fromtimestamp(before, UTC)
-    assert told.coverage.hole_end == datetime.fromtimestamp(clock.now - 49 * 60, UTC)
+    assert told.coverage.hole_end == datetime.fromtimestamp(start - 49 * 60, UTC)
     assert (fine.coverage.truncated, fine.coverage.hole_end) == (False, None)
 
 
