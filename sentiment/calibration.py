@@ -1,8 +1,8 @@
 """From raw scores to probabilities that mean what they say, language by language.
 
 ``p = (1 - noise) softmax((logits + bias) / temperature) + noise / 3``. The temperature makes
-confidence match accuracy (Guo et al. 2017); the noise is the share of labels that nothing in the text
-foretells, so that confidence stops where agreement with the labels does; the bias moves the line
+confidence match accuracy (Guo et al. 2017); the noise mixes in chance, so that confidence stops where
+agreement with val's labels does, whether the labels or the model are to blame; the bias moves the line
 between classes where a language's own val says that it helps. All are chosen in training/calibrate.py;
 a language without its own entry uses the shared one.
 """
