@@ -63,7 +63,7 @@ class Encoded:
     """One text as the encoder takes it: token ids, and the token positions of its target."""
 
     ids: list[int]
-    target: tuple[int, int] | None = None
+    target: tuple[int, ...] = ()
 
 
 class Encoder:
@@ -136,18 +136,16 @@ class Encoder:
         ids = torch.ones(len(batch), width, dtype=torch.long)
         types = torch.zeros(len(batch), width, dtype=torch.long)
         # Only the first token and the target's are read in the end: the last layer does no others.
-        spans = [(a, min(b, width)) for a, b in (item.target or (0, 0) for item in batch)]
-        most = max(b - a for a, b in spans)
-        read = torch.zeros(len(batch), 1 + max(0, most), dtype=torch.long)
+        marked = [[i for i in item.target if i < width] for item in batch]
+        read = torch.zeros(len(batch), 1 + max(map(len, marked)), dtype=torch.long)
         ragged = False
         for i, item in enumerate(batch):
             row = item.ids if len(item.ids) <= width else [*item.ids[: width - 1], item.ids[-1]]
             ids[i, : len(row)] = torch.tensor(row)
             ragged |= len(row) < width
-            a, b = spans[i]
-            if a < b:
-                types[i, a:b] = 1
-                read[i, 1 : 1 + b - a] = torch.arange(a, b)
+            if marked[i]:
+                types[i, marked[i]] = 1
+                read[i, 1 : 1 + len(marked[i])] = torch.tensor(marked[i])
         mask = None
         if ragged:
             mask = torch.zeros(len(batch), 1, 1, width, dtype=self.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sentiment.calibration import Calibration
 from sentiment.errors import SentimentError
-from sentiment.model import Judge, Scored, use_threads
+from sentiment.model import Judge, Key, Scored, use_threads
 from sentiment.rules import LABELS
 from sentiment.text import clause
 
@@ -67,9 +67,9 @@ class Hub(Judge):
         self.version = f"hub:{source}@{str(commit)[:12]}"
         self.description = f"{self.version}, float32, not calibrated"
 
-    def score(self, texts: Sequence[tuple[str, tuple[int, int] | None]]) -> list[Scored]:
+    def score(self, texts: Sequence[Key]) -> list[Scored]:
         """Batches of 32 sorted by length; outputs put into our label order."""
-        read = [text if span is None else clause(text, span) for text, span in texts]
+        read = [clause(text, spans[0]) if spans else text for text, spans in texts]
         order = sorted(range(len(read)), key=lambda i: len(read[i]))
         out: list[Scored | None] = [None] * len(read)
         for at in range(0, len(order), 32):

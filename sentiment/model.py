@@ -17,13 +17,15 @@ from sentiment import language as languages
 from sentiment.calibration import Calibration
 from sentiment.errors import SentimentError
 from sentiment.rules import LABELS, PhraseRule, first_match
-from sentiment.text import normalise, normalise_marked, window
+from sentiment.text import Spans, normalise, normalise_marked, window
 
 if TYPE_CHECKING:
     from sentiment.encoder import Encoded
 
 __all__ = ["LABELS", "UNSURE", "Item", "Judge", "Judgement", "PhraseRule", "load"]
 
+Key = tuple[str, Spans]
+"""A normalised text and where it names the brand: what a score is kept by."""
 UNSURE = "unsure"
 CACHED = 50_000
 """Scores kept by normalised text and target: reposts and campaigns are judged once."""
@@ -34,7 +36,8 @@ CHUNK = 4_096
 @dataclass(frozen=True)
 class Item:
     """One post to judge. ``target`` is the character span of the brand in ``text``: with it, the label
-    is how the post feels about that brand; without it, about anything. ``language`` skips detection."""
+    is how the post feels about that brand, wherever it says that name; without it, about anything.
+    ``language`` skips detection."""
 
     text: str
     target: tuple[int, int] | None = None
@@ -84,9 +87,9 @@ class Judge:
     intents: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[tuple[str, tuple[int, int] | None], Scored] = OrderedDict()
+        self._cache: OrderedDict[Key, Scored] = OrderedDict()
 
-    def score(self, texts: Sequence[tuple[str, tuple[int, int] | None]]) -> list[Scored]:
+    def score(self, texts: Sequence[Key]) -> list[Scored]:
         """Score normalised texts with their target spans; each kind of model has its own."""
         raise NotImplementedError
 
@@ -109,9 +112,7 @@ class Judge:
             out.append(self._judgement(scored[key], code, item, threshold))
         return out
 
-    def scores(
-        self, keys: Sequence[tuple[str, tuple[int, int] | None]]
-    ) -> dict[tuple[str, tuple[int, int] | None], Scored]:
+    def scores(self, keys: Sequence[Key]) -> dict[Key, Scored]:
         """Scores of normalised texts with their spans, from the cache where they are known."""
         found = {key: self._cache[key] for key in keys if key in self._cache}
         fresh = [key for key in dict.fromkeys(keys) if key not in found]
@@ -164,15 +165,15 @@ class Bundled(Judge):
         self._encoder = Encoder(bundle.read_tensors(folder), config, fast=fast, dtype=self.dtype)
         self.description = f"{self.version}, {str(self.dtype).removeprefix('torch.')} on this CPU"
 
-    def score(self, texts: Sequence[tuple[str, tuple[int, int] | None]]) -> list[Scored]:
+    def score(self, texts: Sequence[Key]) -> list[Scored]:
         """Tokenise in one call, run the encoder on batches of like length."""
-        read = [(text, span) if span is None else window(text, span) for text, span in texts]
+        read = [window(text, spans) for text, spans in texts]
         tokenise = self._tokenizer.encode_batch_fast
-        if any(span is not None for _, span in read):
+        if any(spans for _, spans in read):
             tokenise = self._tokenizer.encode_batch  # the fast one keeps no offsets
         encodings = tokenise([text for text, _ in read])
         first, second = self._encoder.logits(
-            [_encoded(e, span) for e, (_, span) in zip(encodings, read, strict=True)]
+            [_encoded(e, spans) for e, (_, spans) in zip(encodings, read, strict=True)]
         )
         return [
             Scored((a[0], a[1], a[2]), tuple(b))
@@ -180,13 +181,19 @@ class Bundled(Judge):
         ]
 
 
-def _encoded(encoding: Any, span: tuple[int, int] | None) -> Encoded:
+def _encoded(encoding: Any, spans: Spans) -> Encoded:
     from sentiment.encoder import Encoded
 
-    if span is None:
+    if not spans:
         return Encoded(encoding.ids)
-    hit = [i for i, (a, b) in enumerate(encoding.offsets) if a < span[1] and b > span[0]]
-    return Encoded(encoding.ids, (hit[0], hit[-1] + 1) if hit else None)
+    return Encoded(encoding.ids, tokens_of(encoding.offsets, spans))
+
+
+def tokens_of(offsets: Sequence[tuple[int, int]], spans: Spans) -> tuple[int, ...]:
+    """Positions of the tokens, given by their character ``offsets``, that lie on one of ``spans``."""
+    return tuple(
+        i for i, (a, b) in enumerate(offsets) if any(a < end and b > start for start, end in spans)
+    )
 
 
 def load(model: str = "bundled", *, threads: int | None = None) -> Judge:
@@ -229,9 +236,9 @@ def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _key(item: Item) -> tuple[str, tuple[int, int] | None]:
+def _key(item: Item) -> Key:
     if item.target is None:
-        return normalise(item.text), None
+        return normalise(item.text), ()
     return normalise_marked(item.text, item.target)
 
 

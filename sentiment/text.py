@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
 MENTION = "@user"
 LINK = "http"
@@ -46,37 +47,84 @@ def normalise(text: str) -> str:
     return text.strip()[:MAX_CHARACTERS]
 
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
+Spans = tuple[tuple[int, int], ...]
+"""Where a text names one brand, in characters: the place that was asked for first. () is nowhere."""
+
+_HERE, _ALSO, _CLOSE = "\ue000", "\ue001", "\ue002"
+_MARKS = re.compile(f"[{_HERE}{_ALSO}{_CLOSE}]")
 # Thai, Lao, Burmese, Khmer, kana and ideographs run on without spaces: there a word ends where it ends.
 _JOINED = re.compile(
     r"(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\w@#]"
 )
 
 
-def normalise_marked(text: str, span: tuple[int, int]) -> tuple[str, tuple[int, int] | None]:
-    """Normalise ``text`` and carry the character ``span`` of a brand along.
+def normalise_marked(text: str, span: tuple[int, int]) -> tuple[str, Spans]:
+    """Normalise ``text`` and carry along the character ``span`` of a brand in it.
 
     The span grows to whole words (``@`` and ``#`` included), since masking replaces whole words; not
-    in scripts that are written without spaces. The
-    span comes back as None when it names nothing, or when a link that was masked had swallowed it.
+    in scripts that are written without spaces. Where the text says the same name again, plainly, as
+    a handle or as a hashtag, that place is marked too: once handles are masked, nothing else tells
+    that both are the same brand. Returns no spans where ``span`` names nothing, or where a link that
+    was masked had swallowed it.
     """
     start, end = max(0, span[0]), min(len(text), span[1])
     if start >= end:
-        return normalise(text), None
+        return normalise(text), ()
+    start, end = _whole_word(text, start, end)
+    text = _MARKS.sub(" ", text)
+    far = end - MAX_CHARACTERS // 2  # keep the brand inside what is read of a very long post
+    if far > 0:
+        text, start, end = text[far:], start - far, end - far
+        start = max(0, start)
+    marked, at = "", 0
+    for a, b in sorted({(start, end), *_named_again(text, start, end)}):
+        marked += f"{text[at:a]}{_HERE if a == start else _ALSO}{text[a:b]}{_CLOSE}"
+        at = b
+    return _unmarked(normalise(marked + text[at:]))
+
+
+def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
     while start > 0 and _JOINED.match(text[start - 1]):
         start -= 1
     while end < len(text) and _JOINED.match(text[end]):
         end += 1
-    text = text.replace(_OPEN, " ").replace(_CLOSE, " ")
-    far = end - MAX_CHARACTERS // 2  # keep the brand inside what is read of a very long post
-    if far > 0:
-        text, start, end = text[far:], start - far, end - far
-    out = normalise(f"{text[:start]}{_OPEN}{text[start:end]}{_CLOSE}{text[end:]}")
-    first, last = out.find(_OPEN), out.find(_CLOSE)
-    out = out.replace(_OPEN, "").replace(_CLOSE, "")
-    if not 0 <= first < last - 1 or not out[first : last - 1].strip():
-        return normalise(text), None
-    return out, (first, last - 1)
+    return start, end
+
+
+def _named_again(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The other whole words of ``text`` that are the one at [start, end), but for case and sign.
+
+    A handle that is masked already says no more than that somebody was named.
+    """
+    name = text[start:end].strip("@#")
+    if len(name) < 2 or text[start:end] == MENTION:
+        return
+    last = 0
+    for match in re.finditer(re.escape(name), text, re.IGNORECASE):
+        a, b = _whole_word(text, *match.span())
+        apart = a >= last and (b <= start or a >= end)
+        if apart and text[a:b].strip("@#").casefold() == name.casefold():
+            yield a, b
+            last = b
+
+
+def _unmarked(text: str) -> tuple[str, Spans]:
+    """``text`` without the marks, and the spans that they held; none if the first was swallowed."""
+    out, spans, here, opened = "", [], None, None
+    for piece in re.split(f"([{_HERE}{_ALSO}{_CLOSE}])", text):
+        if piece in (_HERE, _ALSO):
+            opened = (piece, len(out))
+        elif piece != _CLOSE:
+            out += piece
+        elif opened is not None:
+            if opened[0] == _HERE:
+                here = (opened[1], len(out))
+            else:
+                spans.append((opened[1], len(out)))
+            opened = None
+    if here is None or not out[slice(*here)].strip():
+        return normalise(out), ()
+    return out, (here, *(s for s in spans if out[slice(*s)].strip()))
 
 
 _SENTENCE = re.compile(r"(?<=[.!?…。！？؟।])\s+|\s*[;\n]\s*")
@@ -86,13 +134,14 @@ _CONTRAST = re.compile(
 )
 
 
-def window(text: str, span: tuple[int, int], width: int = 360) -> tuple[str, tuple[int, int]]:
-    """Cut a long normalised ``text`` to the sentences around ``span``, about ``width`` characters.
+def window(text: str, spans: Spans, width: int = 360) -> tuple[str, Spans]:
+    """Cut a long normalised ``text`` to the sentences around the first span, some ``width`` characters.
 
-    Returns the cut and the span inside it. A text that already fits comes back as it is.
+    Returns the cut and the spans that lie inside it. A text that already fits comes back as it is.
     """
-    if len(text) <= width:
-        return text, span
+    if len(text) <= width or not spans:
+        return text, spans
+    span = spans[0]
     start, end = _sentence(text, span)
     if end - start < width:
         start = max(0, min(start, span[0] - (width - (end - start)) // 2))
@@ -102,7 +151,8 @@ def window(text: str, span: tuple[int, int], width: int = 360) -> tuple[str, tup
         end = min(end, start + width)
     while 0 < start < span[0] and not text[start - 1].isspace():
         start += 1
-    return text[start:end], (span[0] - start, span[1] - start)
+    inside = (span, *(s for s in spans[1:] if start <= s[0] and s[1] <= end))
+    return text[start:end], tuple((a - start, b - start) for a, b in inside)
 
 
 def clause(text: str, span: tuple[int, int]) -> str:

@@ -83,13 +83,14 @@ def base(wheels: Path, shared: Path, work: Path) -> None:
 def _corpus(shared: Path, work: Path) -> Any:
     from tokenizers import Tokenizer
 
-    from sentiment.training import compose, data, templates, translate
+    from sentiment.training import compose, data, targets, templates, translate
 
     corpus = data.Corpus(shared, Tokenizer.from_file(str(work / "tokenizer.json")))
     corpus.add_marked("template", templates.make(random.Random(5), PAIRS))
     posts = {name: corpus.posts_with_a_name(name) for name in ("english", *compose.OTHERS)}
     made = compose.make(random.Random(6), corpus.airline_posts, posts, COMPOSED)
     corpus.add_marked("composed", made)
+    corpus.add_marked("read", targets.with_other_names(random.Random(9), targets.read(shared)))
     # A post about one brand only is judged with its brand marked too.
     named = {name: corpus.posts_with_a_name(name) for name in corpus.texts}
     rng = random.Random(7)
@@ -127,6 +128,11 @@ def _corpus(shared: Path, work: Path) -> Any:
     help="Resume for the last part: posts with targets drawn more often, from 60 % of the schedule.",
 )  # fmt: skip
 @click.option(
+    "--seed", type=int, default=SEED, show_default=True,
+    help="Order and dropout; runs of several seeds can be averaged afterwards.",
+)  # fmt: skip
+@click.option("--rate", type=float, default=1.0e-4, show_default=True, help="The highest rate.")
+@click.option(
     "--from-weights", is_flag=True, help="Start from the shipped weights instead of the base."
 )
 @SHARED
@@ -134,7 +140,8 @@ def _corpus(shared: Path, work: Path) -> Any:
 @OUT
 def train(
     minutes: float | None, examples: int | None, threads: int, peers: int, rank: int,
-    resume: bool, finish: bool, from_weights: bool, shared: Path, work: Path, out: Path,
+    resume: bool, finish: bool, seed: int, rate: float, from_weights: bool,
+    shared: Path, work: Path, out: Path,
 ) -> None:  # fmt: skip
     """Train on all languages at once, both heads, targets marked; checkpoints every ten minutes."""
     import torch
@@ -147,7 +154,7 @@ def train(
     torch.set_num_threads(threads)
     _meet(work / "peers", peers, rank)
     run = step.Run(
-        minutes=minutes, examples=examples, peers=peers, seed=SEED, rate=1.0e-4, word_rate=1.0e-4
+        minutes=minutes, examples=examples, peers=peers, seed=seed, rate=rate, word_rate=rate
     )
     state = _start(work, out, resume=resume or finish, from_weights=from_weights)
     torch.manual_seed(run.seed + rank)
@@ -204,19 +211,26 @@ def trained(state: dict[str, Any]) -> dict[str, Any]:
     show_default=True,
     help="Of the new; the rest is the old's.",
 )
+@click.option(
+    "--beside", type=click.Path(path_type=Path, exists=True), multiple=True,
+    help="Work folder of a run with another seed: the new is then the mean of all runs. Repeatable.",
+)  # fmt: skip
 @WORK
 @OUT
-def average(share: float, work: Path, out: Path) -> None:
+def average(share: float, beside: tuple[Path, ...], work: Path, out: Path) -> None:
     """After ``train --from-weights``: the average of the shipped weights and the new ones.
 
     Small languages are seen many times in a run and begin to be learned by heart; the average with
-    where the run began judges them better (Wortsman et al. 2022, model soups).
+    where the run began judges them better (Wortsman et al. 2022, model soups), and so does that of
+    several runs from the same start (Wortsman et al. 2022, lo-fi).
     """
     import torch
 
     state = torch.load(work / "last.pt")
-    new, old = trained(state), _start(work, out, resume=False, from_weights=True)["params"]
-    state["params"] = {k: torch.lerp(old[k].float(), new[k].float(), share) for k in new}
+    runs = [trained(state), *(trained(torch.load(folder / "last.pt")) for folder in beside)]
+    new = {k: torch.stack([run[k].float() for run in runs]).mean(0) for k in runs[0]}
+    old = _start(work, out, resume=False, from_weights=True)["params"]
+    state["params"] = {k: torch.lerp(old[k].float(), new[k], share) for k in new}
     state["mean"] = None
     torch.save(state, work / "averaged.pt")
     (work / "averaged.pt").replace(work / "last.pt")

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from sentiment.text import normalise, normalise_marked
+from sentiment.model import tokens_of
+from sentiment.text import Spans, normalise, normalise_marked
 from sentiment.training import intents
 
 LABELS = ("negative", "neutral", "positive")
@@ -23,14 +24,15 @@ VAL_ONLY = ("bengali", "nepali")
 # How many times its own size each source is drawn in one unit of training. Small languages are
 # drawn more often, but not so often that they are learned by heart.
 REPEATS = {
-    "english": 1.1, "arabic": 2.5, "french": 2.0, "german": 2.5, "italian": 2.0, "portuguese": 2.0,
-    "spanish": 2.0, "hindi": 3.0, "thai": 0.7, "indonesian": 0.5, "hausa": 0.3, "igbo": 0.35,
+    "english": 1.1, "arabic": 1.6, "french": 1.4, "german": 1.6, "italian": 1.5, "portuguese": 1.5,
+    "spanish": 1.5, "hindi": 2.0, "thai": 0.7, "indonesian": 0.5, "hausa": 0.3, "igbo": 0.35,
     "yoruba": 0.4,
     "amharic": 0.6, "moroccan_arabic": 0.8, "nigerian_pidgin": 0.6, "mozambican_portuguese": 1.3,
     "kinyarwanda": 1.0, "algerian_arabic": 1.6, "twi": 0.7, "swahili": 1.5, "tsonga": 1.6,
     "airline": 0.4, "airline_pair": 0.35, "support": 0.4, "pair": 0.2, "template": 0.9,
     "composed": 0.5, "named": 0.4, "carried_spanish": 0.7, "carried_portuguese": 0.7,
     "carried_italian": 0.7, "carried_french": 0.7, "carried_german": 0.5, "carried_arabic": 0.5,
+    "carried_hindi": 0.6, "carried_swahili": 0.3, "carried_mixed": 0.4, "read": 2.5,
 }  # fmt: skip
 NUSAX_REPEATS = 0.8
 FINISH = {"airline": 0.6, "airline_pair": 2.5, "pair": 1.2, "template": 9.0}
@@ -42,7 +44,7 @@ class Example:
     """One training text: token ids, which tokens are the target's, and what is known of it."""
 
     ids: list[int]
-    marked: tuple[int, int]  # [first, last) token positions of the target; (0, 0) is none
+    marked: tuple[int, ...]  # token positions of the target; () is none
     label: int  # -100: unknown
     intent: int  # -100: unknown
     source: str
@@ -82,12 +84,6 @@ _AIRLINES = {
 def airlines_named(text: str) -> dict[str, tuple[int, int]]:
     """The airlines that ``text`` names, each with the span of its first mention."""
     return {n: m.span() for n, p in _AIRLINES.items() if (m := p.search(text))}
-
-
-def marked_text(text: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-    """As serving normalises it; (0, 0) where the span was lost."""
-    out, found = normalise_marked(text, span)
-    return out, found or (0, 0)
 
 
 def read_airline(path: Path) -> list[dict[str, str]]:
@@ -135,14 +131,9 @@ class Corpus:
         self._airline(shared / "airline" / "tweets.csv")
         self._support(shared / "support_threads" / "twcs_head.csv")
 
-    def encode(
-        self, text: str, span: tuple[int, int] = (0, 0)
-    ) -> tuple[list[int], tuple[int, int]]:
+    def encode(self, text: str, spans: Spans = ()) -> tuple[list[int], tuple[int, ...]]:
         e = self.tokenizer.encode(text)
-        if span == (0, 0):
-            return e.ids, (0, 0)
-        hit = [i for i, (a, b) in enumerate(e.offsets) if a < span[1] and b > span[0]]
-        return e.ids, (hit[0], hit[-1] + 1) if hit else (0, 0)
+        return e.ids, tokens_of(e.offsets, spans)
 
     def _languages(self, root: Path) -> None:
         self.val: dict[str, list[tuple[str, str]]] = {}
@@ -165,7 +156,7 @@ class Corpus:
                 found.append(
                     Example(
                         e.ids,
-                        (0, 0),
+                        (),
                         LABELS.index(label),
                         intents.INTENTS.index(intent) if intent else -100,
                         name,
@@ -180,18 +171,18 @@ class Corpus:
             label, text = row["airline_sentiment"], row["text"]
             spans = airlines_named(text)
             intent = intents.of_airline(text, label, float(row["airline_sentiment_confidence"]))
-            out, span = (
-                marked_text(text, next(iter(spans.values())))
+            out, found = (
+                normalise_marked(text, next(iter(spans.values())))
                 if spans
-                else (normalise(text), (0, 0))
+                else (normalise(text), ())
             )
-            ids, marked = self.encode(out, span)
+            ids, marked = self.encode(out, found)
             code = intents.INTENTS.index(intent) if intent else -100
             singles.append(Example(ids, marked, LABELS.index(label), code, "airline"))
-            if marked != (0, 0):
-                singles.append(Example(ids, (0, 0), LABELS.index(label), code, "airline"))
+            if marked:
+                singles.append(Example(ids, (), LABELS.index(label), code, "airline"))
                 self.airline_texts.append((label, ids, marked))
-                self.airline_posts.append((out, span, LABELS.index(label)))
+                self.airline_posts.append((out, found[0], LABELS.index(label)))
         self.rng.shuffle(singles)
         self.by_source["airline"] = singles[:14000]
         self.by_source["airline_pair"] = [self._airline_pair() for _ in range(12000)]
@@ -216,21 +207,21 @@ class Corpus:
                 words = list(re.finditer(r"\w{3,}", text))
                 if words and len(text) < 150:
                     break
-            span = self.rng.choice(words).span() if words else (0, 0)
-            picked.append((label, *self.encode(text, span)))
+            spans = (self.rng.choice(words).span(),) if words else ()
+            picked.append((label, *self.encode(text, spans)))
         return self._join(picked[0], picked[1], "pair")
 
     def _join(
         self,
-        a: tuple[str, list[int], tuple[int, int]],
-        b: tuple[str, list[int], tuple[int, int]],
+        a: tuple[str, list[int], tuple[int, ...]],
+        b: tuple[str, list[int], tuple[int, ...]],
         source: str,
     ) -> Example:
         ids = a[1][:-1] + b[1][1:]
         if self.rng.random() < 0.5:
             return Example(ids, a[2], LABELS.index(a[0]), -100, source)
         shift = len(a[1]) - 2
-        marked = (b[2][0] + shift, b[2][1] + shift) if b[2] != (0, 0) else (0, 0)
+        marked = tuple(i + shift for i in b[2])
         return Example(ids, marked, LABELS.index(b[0]), -100, source)
 
     def _support(self, path: Path) -> None:
@@ -242,7 +233,7 @@ class Corpus:
             if intent:
                 found.append(
                     Example(
-                        self.encode(text)[0], (0, 0), -100, intents.INTENTS.index(intent), "support"
+                        self.encode(text)[0], (), -100, intents.INTENTS.index(intent), "support"
                     )
                 )
         self.by_source["support"] = found
@@ -250,7 +241,7 @@ class Corpus:
     def add_plain(self, source: str, rows: Iterable[tuple[int, str]]) -> None:
         """Add posts (label, text) without a target and without an intent."""
         self.by_source[source] = [
-            Example(self.encode(normalise(text))[0], (0, 0), label, -100, source)
+            Example(self.encode(normalise(text))[0], (), label, -100, source)
             for label, text in rows
         ]
 
@@ -258,7 +249,7 @@ class Corpus:
         """Add posts with a marked span and a label toward it."""
         found = []
         for text, span, label in rows:
-            ids, marked = self.encode(*marked_text(text, span))
+            ids, marked = self.encode(*normalise_marked(text, span))
             found.append(Example(ids, marked, label, -100, source))
         self.by_source[source] = found
 

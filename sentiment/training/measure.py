@@ -43,7 +43,7 @@ def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
     logits, labels, source = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, path in enumerate(sorted((shared / "sentiment").glob("*/val.tsv"))):
         rows = read_tsv(path)
-        keys = [(normalise(text), None) for _, text in rows]
+        keys = [(normalise(text), ()) for _, text in rows]
         scored = judge.scores(keys)  # kept by the judge: measuring afterwards costs nothing
         for (label, _), key, told in zip(
             rows, keys, languages.detect([t for _, t in rows]), strict=True

@@ -4,7 +4,7 @@ Two posts set one after the other teach which half to listen to, but not "A is b
 templates do. ``{a}`` and ``{b}`` are the brands; each line gives the label toward a and toward b; ``{c}``
 is a complaint about a, ``{d}`` a praise of it. ENGLISH and OTHER were written before the two-brand test
 posts were read; SPOKEN, and all of compose.py, after those of even rows had been read: the odd rows judge.
-``comparisons.tsv`` holds about a thousand more, from many trades, written without a look at any of them.
+``comparisons.tsv`` holds some 1,800 more, from many trades, written without a look at any of them.
 """
 
 # ruff: noqa: E501 - lists read best unbroken
@@ -307,7 +307,7 @@ def comparisons() -> tuple[tuple[str, int, int], ...]:
 def make(rng: random.Random, count: int) -> list[tuple[str, tuple[int, int], int]]:
     """Return ``count`` posts, each with the span of the marked brand and the label toward it."""
     out = []
-    shares = (0.13, 0.17, 0.1, 0.6)
+    shares = (0.1, 0.14, 0.08, 0.68)
     for _ in range(count):
         lists = rng.choices((ENGLISH, SPOKEN, OTHER, comparisons()), shares)[0]
         pattern, toward_a, toward_b = rng.choice(lists)

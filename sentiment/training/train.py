@@ -69,8 +69,7 @@ def collate(
     for i, e in enumerate(batch):
         row = e.ids if len(e.ids) <= width else [*e.ids[: width - 1], 2]
         ids[i, : len(row)] = row
-        a, b = e.marked
-        types[i, a : min(b, width)] = 1
+        types[i, [k for k in e.marked if k < width]] = 1
     pad = ids == 1
     if p:
         hit = (
@@ -272,7 +271,7 @@ def predict(
     rng = np.random.default_rng(0)
     for at in range(0, len(order), 64):
         picked = order[at : at + 64]
-        batch = collate([Example(encoded[i], (0, 0), 0, 0, "") for i in picked], length, rng)
+        batch = collate([Example(encoded[i], (), 0, 0, "") for i in picked], length, rng)
         a, b = trainer.logits(batch[0], batch[1], batch[2])
         out[picked], side[picked] = a, b
     return out, side

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,17 +36,33 @@ def test_normalising_twice_changes_nothing_more_than_once(post: str) -> None:
 
 @given(st.text(max_size=120), st.integers(-5, 130), st.integers(-5, 130))
 def test_a_marked_span_always_lies_inside_the_text(post: str, start: int, end: int) -> None:
-    text, span = normalise_marked(post, (start, end))
-    assert span is None or 0 <= span[0] < span[1] <= len(text)
+    text, spans = normalise_marked(post, (start, end))
+    assert all(0 <= a < b <= len(text) for a, b in spans)
+    assert sorted(spans) == sorted(set(spans))
+    ordered = sorted(spans)
+    assert all(b <= c for (_, b), (c, _) in itertools.pairwise(ordered))
 
 
 def test_the_mark_follows_its_brand_through_masking() -> None:
     post = "love my new Pixel, unlike the @acme_help brick it replaced"
     start = post.index("acme")
-    text, span = normalise_marked(post, (start, start + 4))
+    text, spans = normalise_marked(post, (start, start + 4))
     assert text == "love my new Pixel, unlike the @user brick it replaced"
-    assert span is not None
-    assert text[slice(*span)] == "@user"
+    assert [text[slice(*span)] for span in spans] == ["@user"]
+
+
+def test_a_name_that_is_said_again_is_marked_again_and_the_asked_place_comes_first() -> None:
+    post = "@Acme we love acmeland but #acme is late. @globex is not. Fix it ACME"
+    start = post.rindex("ACME")
+    text, spans = normalise_marked(post, (start, start + 4))
+    assert text == "@user we love acmeland but #acme is late. @user is not. Fix it ACME"
+    assert [text[slice(*span)] for span in spans] == ["ACME", "@user", "#acme"]
+    assert spans[1] == (0, 5), "the handle of the same name, not the other brand's"
+
+
+def test_a_masked_handle_is_no_name_that_could_be_said_again() -> None:
+    assert normalise_marked("@user is better than @user", (0, 5))[1] == ((0, 5),)
+    assert normalise_marked("@user is better than @user", (21, 26))[1] == ((21, 26),)
 
 
 def test_two_brands_of_a_text_without_spaces_have_a_mark_each() -> None:
@@ -53,36 +71,36 @@ def test_two_brands_of_a_text_without_spaces_have_a_mark_each() -> None:
         start = post.index(brand)
         assert normalise_marked(post, (start, start + len(brand))) == (
             post,
-            (start, start + len(brand)),
+            ((start, start + len(brand)),),
         )
     handle = "昨日@acmeは最悪でした"
-    text, span = normalise_marked(handle, (3, 7))
-    assert (text, span) == ("昨日@userは最悪でした", (2, 7))
+    assert normalise_marked(handle, (3, 7)) == ("昨日@userは最悪でした", ((2, 7),))
+    again = "北斗航空は最悪、もう北斗航空には乗らない"
+    assert normalise_marked(again, (0, 4))[1] == ((0, 4), (10, 14))
 
 
 def test_a_brand_inside_a_link_is_no_target() -> None:
     post = "look https://acme.com/deal now"
-    text, span = normalise_marked(post, (13, 17))
+    text, spans = normalise_marked(post, (13, 17))
     assert text == "look http now"
-    assert span is None or text[slice(*span)] == "http"
+    assert [text[slice(*span)] for span in spans] in ([], ["http"])
 
 
 def test_a_brand_at_the_end_of_a_very_long_post_is_still_read() -> None:
     post = "word " * 3000 + "acme is awful"
     start = post.index("acme")
-    text, span = normalise_marked(post, (start, start + 4))
-    assert span is not None
-    assert text[slice(*span)] == "acme"
+    text, spans = normalise_marked(post, (start, start + 4))
+    assert [text[slice(*span)] for span in spans] == ["acme"]
 
 
 def test_a_long_post_is_cut_to_the_sentences_around_its_brand() -> None:
     filler = "Nothing of note happened on this day in town. " * 20
     post = filler + "But acme was a delight. " + filler
     start = post.index("acme")
-    cut, span = window(post, (start, start + 4))
+    cut, spans = window(post, ((start, start + 4), (0, 7)))
     assert len(cut) <= 360
     assert "acme was a delight" in cut
-    assert cut[slice(*span)] == "acme"
+    assert [cut[slice(*span)] for span in spans] == ["acme"], "what lies outside has no mark"
 
 
 def test_a_clause_stops_at_the_contrast() -> None:
