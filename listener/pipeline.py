@@ -17,10 +17,10 @@ from listener import kpi, watch
 from listener.config import Brand
 from listener.errors import GroundswellError
 from listener.gathering import Gathering
+from listener.judging import item_of, score_of
 from listener.mention import Place, Spike, epoch
 from listener.regions import locate
 from listener.store import Saved
-from listener.store.stages import Score
 from sentiment.errors import SentimentError
 
 if TYPE_CHECKING:
@@ -117,24 +117,9 @@ class Pipeline(Gathering):
             rows = self.store.unjudged(BATCH)
             if not rows:
                 break
-            from sentiment.model import Item
-
-            items = [
-                Item(
-                    text=row["text"],
-                    target=(row["span_start"], row["span_end"]),
-                    rules=self._rules(row["brand"]),
-                )
-                for row in rows
-            ]
+            items = [item_of(row, self._rules(row["brand"])) for row in rows]
             judgements = self.judge_model.judge(items, threshold=threshold)
-            scores = [
-                Score(
-                    row["key"], row["brand"], j.label, j.negative, j.neutral, j.positive,
-                    j.confidence, None if j.language == "unknown" else j.language, j.intent, j.rule,
-                )
-                for row, j in zip(rows, judgements, strict=True)
-            ]  # fmt: skip
+            scores = [score_of(row, said) for row, said in zip(rows, judgements, strict=True)]
             self.store.save_scores(self.judge_model.version, scores, epoch(self.clock()))
             done += len(rows)
             progress("judge", done)

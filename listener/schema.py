@@ -336,3 +336,9 @@ def m013_whose_answers_are_read(db: Database) -> None:
         ALTER TABLE health ADD COLUMN held_by TEXT
         """,
     )
+
+
+@migrations()
+def m014_named_again(db: Database) -> None:
+    """Where else a post names the brand, as "start:end start:end"; of old mentions it is not known."""
+    _run(db, "ALTER TABLE mentions ADD COLUMN also TEXT NOT NULL DEFAULT ''")

@@ -36,11 +36,12 @@ CHUNK = 4_096
 @dataclass(frozen=True)
 class Item:
     """One post to judge. ``target`` is the character span of the brand in ``text``: with it, the label
-    is how the post feels about that brand, wherever it says that name; without it, about anything.
-    ``language`` skips detection."""
+    is how the post feels about that brand; without it, about anything. ``also`` are further places
+    where it is named, perhaps otherwise (``@acme_help``, "Acme Bank"). ``language`` skips detection."""
 
     text: str
     target: tuple[int, int] | None = None
+    also: Spans = ()
     language: str | None = None
     rules: Sequence[PhraseRule] = ()
 
@@ -239,7 +240,7 @@ def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 def _key(item: Item) -> Key:
     if item.target is None:
         return normalise(item.text), ()
-    return normalise_marked(item.text, item.target)
+    return normalise_marked(item.text, item.target, item.also)
 
 
 def _best_intent(logits: Sequence[float], names: Sequence[str]) -> tuple[str | None, float | None]:

@@ -58,26 +58,32 @@ _JOINED = re.compile(
 )
 
 
-def normalise_marked(text: str, span: tuple[int, int]) -> tuple[str, Spans]:
+def normalise_marked(text: str, span: tuple[int, int], also: Spans = ()) -> tuple[str, Spans]:
     """Normalise ``text`` and carry along the character ``span`` of a brand in it.
 
     The span grows to whole words (``@`` and ``#`` included), since masking replaces whole words; not
-    in scripts that are written without spaces. Where the text says the same name again, plainly, as
-    a handle or as a hashtag, that place is marked too: once handles are masked, nothing else tells
-    that both are the same brand. Returns no spans where ``span`` names nothing, or where a link that
-    was masked had swallowed it.
+    in scripts that are written without spaces. ``also`` are other places where the text names that
+    brand, perhaps by another of its names. Where it says the first name again, plainly, as a handle
+    or as a hashtag, that place is marked too: once handles are masked, nothing else tells that both
+    are the same brand. Returns no spans where ``span`` names nothing, or where a link that was masked
+    had swallowed it.
     """
     start, end = max(0, span[0]), min(len(text), span[1])
     if start >= end:
         return normalise(text), ()
     start, end = _whole_word(text, start, end)
     text = _MARKS.sub(" ", text)
+    places = {_whole_word(text, a, b) for a, b in also if 0 <= a < b <= len(text)}
     far = end - MAX_CHARACTERS // 2  # keep the brand inside what is read of a very long post
     if far > 0:
-        text, start, end = text[far:], start - far, end - far
-        start = max(0, start)
+        text, start, end = text[far:], max(0, start - far), end - far
+        places = {(a - far, b - far) for a, b in places if a >= far}
+    places |= set(_named_again(text, start, end))
     marked, at = "", 0
-    for a, b in sorted({(start, end), *_named_again(text, start, end)}):
+    apart = {p for p in places if p[1] <= start or p[0] >= end}
+    for a, b in sorted({(start, end)} | apart, key=lambda p: (p[0], -p[1])):
+        if a < at:  # two of its names overlap: the first and longest has the mark
+            continue
         marked += f"{text[at:a]}{_HERE if a == start else _ALSO}{text[a:b]}{_CLOSE}"
         at = b
     return _unmarked(normalise(marked + text[at:]))

@@ -217,8 +217,7 @@ def _rescore(
     store: Store, judge: Judge, rules: dict[str, Any], threshold: float | None, limit: int | None
 ) -> Iterator[int]:
     """Walk the mentions that lack this version's score; yields the size of each batch kept."""
-    from listener.store.stages import Score
-    from sentiment.model import Item
+    from listener.judging import item_of, score_of
 
     after, done = ("", ""), 0
     while limit is None or done < limit:
@@ -226,17 +225,10 @@ def _rescore(
         rows = store.without_score(judge.version, after, size)
         if not rows:
             return
-        items = [
-            Item(r["text"], (r["span_start"], r["span_end"]), rules=rules.get(r["brand"], ()))
-            for r in rows
-        ]
-        scores = [
-            Score(
-                row["key"], row["brand"], j.label, j.negative, j.neutral, j.positive, j.confidence,
-                None if j.language == "unknown" else j.language, j.intent, j.rule,
-            )
-            for row, j in zip(rows, judge.judge(items, threshold=threshold), strict=True)
-        ]  # fmt: skip
+        said = judge.judge(
+            [item_of(r, rules.get(r["brand"], ())) for r in rows], threshold=threshold
+        )
+        scores = [score_of(row, found) for row, found in zip(rows, said, strict=True)]
         store.save_scores(judge.version, scores, int(time.time()))
         after = (rows[-1]["key"], rows[-1]["brand"])
         done += len(rows)

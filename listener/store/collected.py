@@ -44,11 +44,11 @@ NOTHING_TO_DO = (
 )
 _INSERT_MENTION = """
     INSERT INTO mentions (key, brand, platform, created_at, hour, seen_at, keyword, variant, kind,
-        span_start, span_end, match_score, rules, copy, demo)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        span_start, span_end, also, match_score, rules, copy, demo)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key, brand) DO UPDATE SET keyword = excluded.keyword, variant = excluded.variant,
         kind = excluded.kind, span_start = excluded.span_start, span_end = excluded.span_end,
-        match_score = excluded.match_score, rules = excluded.rules
+        also = excluded.also, match_score = excluded.match_score, rules = excluded.rules
 """
 
 
@@ -70,6 +70,19 @@ class Saved:
             self.matched + other.matched,
             self.rejected + other.rejected,
         )
+
+
+def elsewhere(match: Match, found: Sequence[Match]) -> str:
+    """The other places where a post names the brand of ``match``, as :func:`spans_of` reads them."""
+    return " ".join(
+        f"{m.start}:{m.end}"
+        for m in found
+        if m.brand == match.brand
+        and m is not match
+        and m.start < m.end
+        # a link is masked, and what a query asks for need not be the brand's name
+        and m.kind not in ("link", "query")
+    )
 
 
 class Collected(Base):
@@ -252,8 +265,8 @@ class Collected(Base):
             rows += [
                 (
                     key, m.brand, post.platform, created, created - created % 3600, now, m.keyword,
-                    m.variant, m.kind, m.start, m.end, m.score, rules,
-                    int(post.repost_of is not None), int(post.demo),
+                    m.variant, m.kind, m.start, m.end, elsewhere(m, matches[latest[key]]), m.score,
+                    rules, int(post.repost_of is not None), int(post.demo),
                 )
                 for m in best.values()
             ]  # fmt: skip

@@ -40,9 +40,9 @@ class Stages(Base):
     # judged ---------------------------------------------------------------------------------------
 
     def unjudged(self, limit: int) -> list[Row]:
-        """Mentions without any judgement, newest first: ``key, brand, text, span_start, span_end``."""
+        """Mentions without any judgement, newest first: ``key, brand, text`` and where it is named."""
         return self.rows(
-            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end FROM mentions m "
+            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end, m.also FROM mentions m "
             "JOIN posts p ON p.key = m.key WHERE m.judged_at IS NULL "
             "ORDER BY m.created_at DESC LIMIT ?",
             (limit,),
@@ -57,7 +57,7 @@ class Stages(Base):
         For rescoring: walk with the last (key, brand) seen, so that the whole is one pass.
         """
         return self.rows(
-            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end FROM mentions m "
+            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end, m.also FROM mentions m "
             "JOIN posts p ON p.key = m.key LEFT JOIN scores s "
             "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
             "WHERE (m.key, m.brand) > (?, ?) AND s.key IS NULL AND p.deleted_at IS NULL "

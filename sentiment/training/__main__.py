@@ -241,20 +241,29 @@ def average(share: float, beside: tuple[Path, ...], work: Path, out: Path) -> No
 @click.option("--threads", type=int, default=2, show_default=True)
 @click.option("--peers", type=int, default=1, show_default=True, help="As for train.")
 @click.option("--rank", type=int, default=0, show_default=True, help="As for train.")
+@click.option("--from-weights", is_flag=True, help="Go on from the shipped exit.")
 @SHARED
 @WORK
-def exit_(minutes: float, threads: int, peers: int, rank: int, shared: Path, work: Path) -> None:
+@OUT
+def exit_(
+    minutes: float, threads: int, peers: int, rank: int, from_weights: bool,
+    shared: Path, work: Path, out: Path,
+) -> None:  # fmt: skip
     """Teach the early exit what the full model says; the shared layers stay as they are."""
     import torch
 
+    from sentiment.bundle import read_tensors
     from sentiment.training import student
 
     torch.set_num_threads(threads)
     _meet(work / "exit-peers", peers, rank)
     torch.manual_seed(SEED + rank)
+    begin = None
+    if from_weights:
+        begin = {k: v for k, v in read_tensors(out).items() if k.startswith("exit.")}
     own = student.train(
         trained(torch.load(work / "last.pt")), _corpus(shared, work), work / "log.jsonl",
-        minutes=minutes, peers=peers, seed=3 + rank,
+        minutes=minutes, peers=peers, seed=3 + rank, begin=begin,
     )  # fmt: skip
     if rank == 0:
         torch.save(own, work / "exit.pt")

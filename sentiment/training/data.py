@@ -86,6 +86,11 @@ def airlines_named(text: str) -> dict[str, tuple[int, int]]:
     return {n: m.span() for n, p in _AIRLINES.items() if (m := p.search(text))}
 
 
+def airline_spans(text: str, name: str) -> Spans:
+    """Every place where ``text`` names the airline ``name``."""
+    return tuple(m.span() for m in _AIRLINES[name].finditer(text))
+
+
 def read_airline(path: Path) -> list[dict[str, str]]:
     """The airline rows, less those that name two airlines: they are the test of targets."""
     with path.open(encoding="utf-8", newline="") as lines:
@@ -169,12 +174,11 @@ class Corpus:
         singles, self.airline_texts, self.airline_posts = [], [], []
         for row in rows:
             label, text = row["airline_sentiment"], row["text"]
-            spans = airlines_named(text)
+            named = next(iter(airlines_named(text)), None)
+            spans = airline_spans(text, named) if named else ()
             intent = intents.of_airline(text, label, float(row["airline_sentiment_confidence"]))
             out, found = (
-                normalise_marked(text, next(iter(spans.values())))
-                if spans
-                else (normalise(text), ())
+                normalise_marked(text, spans[0], spans[1:]) if spans else (normalise(text), ())
             )
             ids, marked = self.encode(out, found)
             code = intents.INTENTS.index(intent) if intent else -100

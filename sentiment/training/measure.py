@@ -17,7 +17,7 @@ from sentiment.evaluate import report
 from sentiment.model import LABELS, Bundled, Item, Judgement
 from sentiment.text import normalise
 from sentiment.training.calibrate import Rows
-from sentiment.training.data import airlines_named, read_tsv, reread
+from sentiment.training.data import airline_spans, read_tsv, reread
 
 SLICES = {
     "emoji": re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]"),
@@ -153,7 +153,8 @@ def two_brands(judge: Bundled, shared: Path, file: Path) -> dict[str, Any]:
         text = texts[int(row)]
         if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
             raise ValueError(f"row {row} of the airline set is not the post that was labelled")
-        items.append(Item(text, airlines_named(text)[brand]))
+        first, *rest = airline_spans(text, brand)
+        items.append(Item(text, first, also=tuple(rest)))
         gold.append(label)
         post.append(row)
     guess = [said.label for said in judge.judge(items)]

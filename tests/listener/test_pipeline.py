@@ -143,6 +143,29 @@ def test_a_handle_is_the_brands_on_its_own_platform_only(
     assert (("2", "Acme") in found) is (whose != "Acme"), "a stranger's complaint is a mention"
 
 
+def test_the_judge_is_told_every_place_where_the_brand_is_named(store: Store) -> None:
+    asked: list[Any] = []
+
+    class Noting(KeywordJudge):
+        def judge(self, items: Sequence[Any], *, threshold: float | None = None) -> list[Any]:
+            asked.extend(items)
+            return super().judge(items, threshold=threshold)
+
+    pipeline = Pipeline(store, parse_config(CONFIG), clock=lambda: NOW, load_judge=Noting)
+    keep(pipeline, post(1, "@acmehelp late again. Globex was not. Done with Acme https://acme.com"))
+    pipeline.judge()
+    named = {
+        item.text[slice(*item.target)]: [item.text[slice(*span)] for span in item.also]
+        for item in asked
+    }
+    assert named == {"acmehelp": ["Acme"], "Globex": []}, "a link is no name that is read"
+    edited = replace(post(1, "@acmehelp late again"), raw={"edited": True})
+    keep(pipeline, edited)
+    asked.clear()
+    pipeline.judge()
+    assert [(item.text[slice(*item.target)], item.also) for item in asked] == [("acmehelp", ())]
+
+
 def test_a_reply_to_the_brand_is_a_mention_without_its_name(
     pipeline: Pipeline, store: Store
 ) -> None:

@@ -34,9 +34,14 @@ def test_normalising_twice_changes_nothing_more_than_once(post: str) -> None:
     assert once == once.strip()
 
 
-@given(st.text(max_size=120), st.integers(-5, 130), st.integers(-5, 130))
-def test_a_marked_span_always_lies_inside_the_text(post: str, start: int, end: int) -> None:
-    text, spans = normalise_marked(post, (start, end))
+PLACES = st.tuples(st.integers(-5, 130), st.integers(-5, 130))
+
+
+@given(st.text(max_size=120), PLACES, st.lists(PLACES, max_size=4))
+def test_marked_spans_lie_inside_the_text_and_apart(
+    post: str, span: tuple[int, int], also: list[tuple[int, int]]
+) -> None:
+    text, spans = normalise_marked(post, span, tuple(also))
     assert all(0 <= a < b <= len(text) for a, b in spans)
     assert sorted(spans) == sorted(set(spans))
     ordered = sorted(spans)
@@ -58,6 +63,15 @@ def test_a_name_that_is_said_again_is_marked_again_and_the_asked_place_comes_fir
     assert text == "@user we love acmeland but #acme is late. @user is not. Fix it ACME"
     assert [text[slice(*span)] for span in spans] == ["ACME", "@user", "#acme"]
     assert spans[1] == (0, 5), "the handle of the same name, not the other brand's"
+
+
+def test_a_brand_is_marked_by_its_other_names_too() -> None:
+    post = "@acmehelp your bank is a joke, Acme Bank lost me. @globex never would"
+    bank = post.index("Acme Bank")
+    text, spans = normalise_marked(post, (1, 9), ((bank, bank + 9), (bank, bank + 4), (90, 99)))
+    assert text == "@user your bank is a joke, Acme Bank lost me. @user never would"
+    assert [text[slice(*span)] for span in spans] == ["@user", "Acme Bank"]
+    assert spans[0] == (0, 5)
 
 
 def test_a_masked_handle_is_no_name_that_could_be_said_again() -> None:
