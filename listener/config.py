@@ -92,6 +92,18 @@ class Brand(Strict):
             return {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
         return value
 
+    @field_validator("query")
+    @classmethod
+    def _query_can_be_read(cls, value: str | None) -> str | None:
+        from listener.booleans import Query
+
+        if value:
+            try:
+                Query(value)
+            except ConfigError as error:
+                raise ValueError(f"cannot be read: {str(error).removeprefix('query: ')}") from None
+        return value
+
     def all_handles(self) -> tuple[str, ...]:
         """Every handle of every platform, without @, lower case, each once: what is looked for in
         texts. Whose account wrote a post depends on the platform too."""

@@ -206,6 +206,9 @@ class Gathering:
 
     def collect(self, source: Source) -> Saved:
         """Walk one source to its end for all its queries; failures go into the ledger."""
+        _ = (
+            self.matcher
+        )  # where it cannot be built, nothing is asked for (and paid) that nobody reads
         saved = Saved()
         now = epoch(self.clock())
         self.failures.pop(source.name, None)

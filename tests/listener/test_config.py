@@ -71,6 +71,15 @@ def test_every_fault_is_told_at_once() -> None:
     assert "Europe/Berlin" in said
 
 
+def test_a_faulty_query_is_told_with_its_place() -> None:
+    said = problems("brands:\n  - name: Acme\n    query: '(acme AND'\n    handels: {x: acme}\n")
+    assert "k.yaml:3: brands[0].query is '(acme AND': cannot be read: a word, a phrase" in said
+    assert "at position 10" in said
+    assert "handels" in said
+    assert "every post" in problems("brands: [{name: Acme, query: '-river'}]")
+    assert parse_config("brands: [{name: Acme, query: ''}]").brands[0].query == ""
+
+
 def test_an_unknown_platform_lists_the_installed_ones() -> None:
     said = problems("brands: [{name: A}]\nsources:\n  - platform: fils\n")
     assert "k.yaml:3: sources[0].platform is 'fils' (did you mean files?)" in said
