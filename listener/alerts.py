@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from types import ModuleType
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -227,6 +228,17 @@ def _to_log(title: str, body: str) -> None:
     log.warning("%s\n%s", title, body)
 
 
+def _apprise() -> ModuleType:
+    """apprise, with its log kept from ours: an address that it cannot read it logs whole."""
+    import apprise  # slow to import, and most runs alert nobody
+
+    said = logging.getLogger("apprise")
+    said.propagate = False
+    if not said.handlers:  # without any, Python itself would write what it says to standard error
+        said.addHandler(logging.NullHandler())
+    return apprise
+
+
 def _apprise_sender(channel: str, variable: str, address: str | None) -> Sender:
     def send(title: str, body: str) -> None:
         if not address:
@@ -234,13 +246,12 @@ def _apprise_sender(channel: str, variable: str, address: str | None) -> Sender:
                 f"the channel {channel!r} has no address: set {variable} in the environment to an"
                 " apprise URL, such as mailto://… or matrix://…"
             )
-        import apprise  # slow to import, and most runs alert nobody
-
+        apprise = _apprise()
         box = apprise.Apprise()
         if not box.add(address):
             raise ChannelError(f"apprise does not understand the address in {variable}")
         # The text is escaped by apprise for channels that speak HTML or markdown.
-        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:
             sent = box.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
             why = said.getvalue().strip().splitlines() if not sent else []
         if not sent:
@@ -323,7 +334,9 @@ def _with_reasons(store: Any, notice: Notice, words: Mapping[str, Sequence[str]]
     found = reasons(store, spike, words.get(notice.brand, ())).sentences[:REASONS]
     if not found:
         return notice
-    lines = [f"  {harmless(s.text, 400)} ({', '.join(s.keys[:EXAMPLES])})" for s in found]
+    lines = [
+        f"  {harmless(s.text, 400)} ({', '.join(map(harmless, s.keys[:EXAMPLES]))})" for s in found
+    ]
     head, separator, link = notice.body.rpartition("\nLook: ")
     return replace(
         notice, body="\n".join([head, "Why, as the posts show:", *lines]) + separator + link

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from pydantic import ValidationError
 
 from listener.alerts import (
     ChannelError,
+    _with_reasons,
     decide,
     deliver,
     end_of_quiet,
@@ -26,7 +31,7 @@ from listener.alerts import (
 from listener.collectors import Coverage, Page
 from listener.config import AlertRule, Alerts, Brand, Config, Source
 from listener.mention import Author, Match, Place, Post, Spike, moment
-from listener.messages import Notice, harmless, of_spike
+from listener.messages import Notice, harmless, of_spike, of_viral
 from listener.store import Store
 from listener.store.stages import Score
 
@@ -169,6 +174,41 @@ def test_a_strangers_text_cannot_act() -> None:
     assert "\u202e" not in shown
     assert len(harmless("x" * 5000)) == 200
     assert harmless("It is late. Again. 2.5 hours") == "It is late. Again. 2.5 hours"
+    assert harmless("e.g. the U.S. and so on... or not") == "e.g. the U.S. and so on... or not"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "go to evil.com, now", "go to evil.com.", "(evil.com)", "see evil.com!", "evil.com\"",
+        "EVIL.COM; x", "evil.рф/a", "evil.भारत", "[x](evil.com)", "<evil.com|here>", "evil.co.uk, x",
+        "evil.xn--p1ai", "https://evil.com/pay", "EVIL.example://x",
+    ],
+)  # fmt: skip
+def test_no_domain_and_no_address_stays_a_link(text: str) -> None:
+    shown = harmless(text)
+    assert "://" not in shown
+    assert not re.search(r"(?i)evil\.|\.uk", shown)
+
+
+def test_a_posts_key_cannot_act_either() -> None:
+    key = "rss:https://evil.example/pay?x <!channel> @everyone"
+    row = {
+        "key": key, "brand": "Acme", "text": "late", "created_at": NOW, "country": "DE",
+    }  # fmt: skip
+    told = of_viral(row, 9.0, 1.0, "https://wall.example/")
+    said = told.body.rpartition("\nLook: ")[0]
+    assert "rss:https[:]//evil[.]example/pay?x" in said
+    assert not re.search(r"<!|@e|://", said)
+
+
+def test_a_key_among_the_reasons_cannot_act(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(
+        sentences=[SimpleNamespace(text="More say late", keys=["rss:https://evil.example @here"])]
+    )
+    monkeypatch.setattr("listener.reasons.reasons", lambda *args: found)
+    body = _with_reasons(store, notice(spike_id=1, body="What\nLook: x"), {}).body
+    assert "(rss:https[:]//evil[.]example @\u2060here)" in body
 
 
 def test_the_message_says_what_where_how_sure_since_when_and_shows_posts() -> None:
@@ -555,6 +595,25 @@ def test_a_spike_keeps_when_the_counts_first_told_of_it(store: Store) -> None:
 
 
 # -- real servers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address", ["slak://T1/B1/TOPSECRET", "slack://TOPSECRET", "https://hooks.example/x/TOPSECRET"]
+)
+def test_an_address_that_cannot_be_read_is_not_logged(
+    address: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("apprise")
+    ours = logging.StreamHandler(
+        said := StringIO()
+    )  # caplog hears what does not reach our log, too
+    logging.getLogger().addHandler(ours)
+    try:
+        with pytest.raises(ChannelError, match="the address in CHAT") as caught:
+            senders_for(config(channels={"chat": "CHAT"}), {"CHAT": address})["chat"]("t", "b")
+    finally:
+        logging.getLogger().removeHandler(ours)
+    assert "SECRET" not in str(caught.value) + said.getvalue() + "".join(capfd.readouterr())
 
 
 @pytest.fixture
