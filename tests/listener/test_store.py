@@ -73,6 +73,52 @@ def test_growing_likes_update_and_keep_the_judgement(store: Store) -> None:
     assert (row["likes"], row["label"]) == (90, "negative")
 
 
+def test_a_stored_post_becomes_a_mention_of_a_brand_that_was_added_later(store: Store) -> None:
+    posts = [post(n, "acme and zorblat are slow") for n in range(4)]
+    save(store, posts)
+    store.save_scores("m1", [Score("x:0", "Acme", "negative", 0.8, 0.1, 0.1, 0.8)], NOW)
+    store.save_groups([(f"x:{n}", "x:0") for n in range(4)])
+    store.save_deletions("x", [Deletion("3")], NOW)
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    store.recount()
+    again = [posts[0], replace(posts[1], likes=7), posts[2], posts[3]]
+    names = [Match(b, b, b, "name", at, at + 4) for b, at in (("Acme", 0), ("Zorblat", 9))]
+    once_more = Match("Zorblat", "zb", "zb", "split", 0, 2, 0.4)
+    own = [None, None, "Zorblat", None]
+
+    def bring() -> None:
+        save(store, again, matches=[[*names, once_more]] * 4, from_brand=own)
+
+    bring()
+    found = store.rows("SELECT key, brand, variant, span_start, also, judged_at FROM mentions "
+                       "WHERE brand = 'Zorblat' ORDER BY key")  # fmt: skip
+    assert [(r["key"], r["variant"], r["span_start"], r["also"]) for r in found] == [
+        ("x:0", "Zorblat", 9, "0:2"),
+        ("x:1", "Zorblat", 9, "0:2"),
+    ]
+    assert {r["judged_at"] for r in found} == {None}
+    (acme,) = store.rows("SELECT label, also FROM mentions WHERE key = 'x:0' AND brand = 'Acme'")
+    assert acme == {"label": "negative", "also": ""}
+    assert sorted(store.touched_threads(9)) == ["x:0", "x:1", "x:2"]  # x:2: the brand's own now
+    assert store.recount() == 1
+    store.save_groups([(r["key"], r["group_key"]) for r in store.ungrouped(9)])
+    store.recount()
+    assert [(r["brand"], r["posts"], r["copies"]) for r in store.counts_by(["brand"], Filter())] == [
+        ("Acme", 4, 3), ("Zorblat", 2, 1),
+    ]  # fmt: skip
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    cases = store.rows("SELECT key, brand FROM cases ORDER BY brand, key")
+    assert [(c["key"], c["brand"]) for c in cases][-2:] == [("x:0", "Zorblat"), ("x:1", "Zorblat")]
+    store.mark_wrong("x:1", "Zorblat", True, "ana", NOW)
+    store.recount()
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    before = store.rows("SELECT * FROM mentions ORDER BY key, brand")
+    bring()
+    assert store.rows("SELECT * FROM mentions ORDER BY key, brand") == before
+    assert store.touched_threads(9) == []
+    assert store.recount() == 0
+
+
 def test_an_edited_text_is_judged_anew_and_old_brands_go(store: Store) -> None:
     save(store, [post(1), post(2)])
     scores = [Score(f"x:{n}", "Acme", "negative", 0.8, 0.1, 0.1, 0.8) for n in (1, 2)]
