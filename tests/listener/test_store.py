@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from listener.errors import StoreBusy, StoreError
 from listener.mention import Author, Match, Place, Post, epoch
 from listener.schema import migrations
 from listener.store import Filter, RunLock, Saved, Store, lock_holder
+from listener.store.base import BUSY_SECONDS, _write_ahead
 from listener.store.stages import Score
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -485,3 +488,53 @@ def test_revision_grows_with_every_write(store: Store) -> None:
     before = store.revision()
     save(store, [post(1)])
     assert store.revision() == before + 1
+
+
+@pytest.mark.parametrize("applied", [0, 9])
+def test_commands_started_at_once_on_a_new_or_older_store_all_open_it(
+    tmp_path: Path, applied: int
+) -> None:
+    names = [m.name for m in migrations._migrations]
+    for n in range(6):
+        path = tmp_path / f"{n}.db"
+        if applied:
+            older = sqlite3.connect(path, isolation_level=None)
+            migrations.apply(Database(older), stop_before=names[applied])
+            older.close()
+        ready = threading.Barrier(4)
+
+        def opened(path: Path = path, ready: threading.Barrier = ready) -> int:
+            ready.wait()
+            with Store(path) as store:
+                return int(store.value("SELECT COUNT(*) FROM _sqlite_migrations"))
+
+        with ThreadPoolExecutor(4) as pool:
+            counts = [pool.submit(opened) for _ in range(4)]
+        assert [c.result() for c in counts] == [len(names)] * 4
+
+
+def test_one_who_makes_the_same_file_is_waited_for_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Held:
+        def __init__(self, times: int, text: str = "database is locked") -> None:
+            self.times, self.text = times, text
+
+        def execute(self, sql: str) -> None:
+            self.times -= 1
+            if self.times >= 0:
+                raise sqlite3.OperationalError(self.text)
+
+    clock = [0.0]
+    monkeypatch.setattr("listener.store.base.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "listener.store.base.time.sleep", lambda seconds: clock.append(clock.pop() + seconds)
+    )
+    for_a_while, for_ever, broken = Held(9), Held(10**6), Held(1, "disk I/O error")
+    _write_ahead(for_a_while)  # type: ignore[arg-type]
+    assert for_a_while.times == -1
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _write_ahead(for_ever)  # type: ignore[arg-type]
+    assert BUSY_SECONDS < clock[0] < BUSY_SECONDS + 1
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        _write_ahead(broken)  # type: ignore[arg-type]
