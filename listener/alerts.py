@@ -346,21 +346,39 @@ def _with_reasons(store: Any, notice: Notice, words: Mapping[str, Sequence[str]]
 def _plan_digest(
     store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config
 ) -> int:  # fmt: skip
+    """One message for each span that is over: what was found in it, and what was found before and
+    has grown beyond the rule's minimum since. What a digest has told of, none tells of again."""
+    spans = digest_windows(rule, now)
+    since = spans[0][0]
+    waiting = {
+        n.spike_id: n
+        for n in notices
+        if n.spike_id is not None
+        and (n.over_at is None or max(n.over_at, n.found_at) >= since)
+        and decide(n, rule, now, None, config.regions).send
+    }
+    for told in store.told_in_digests(rule.name, channel, min(waiting, default=0)):
+        waiting.pop(told, None)
     written = 0
-    wanted = [n for n in notices if decide(n, rule, now, None, config.regions).send]
-    for first, last in digest_windows(rule, now):
-        found = [n for n in wanted if first <= n.found_at < last]
-        if found:
-            at = end_of_quiet(rule, now)
-            written += _put(store, digest_of(found, rule, last), rule, channel, now, at)
+    for _, last in spans:
+        found = {key: n for key, n in waiting.items() if n.found_at < last}
+        if not found:
+            continue
+        message, at = digest_of(list(found.values()), rule, last), end_of_quiet(rule, now)
+        if _put(store, message, rule, channel, now, at, tells=found):
+            written += 1
+            waiting = {key: n for key, n in waiting.items() if key not in found}
     return written
 
 
-def _put(store: Any, n: Notice, rule: AlertRule, channel: str, now: int, at: int) -> bool:
+def _put(
+    store: Any, n: Notice, rule: AlertRule, channel: str, now: int, at: int,
+    tells: Iterable[int] = (),
+) -> bool:  # fmt: skip
     return bool(
         store.add_alert(
             subject=n.subject, channel=channel, title=n.title, body=n.body, rule=rule.name,
-            now=now, spike_id=n.spike_id, next_try=at,
+            now=now, spike_id=n.spike_id, next_try=at, tells=tells,
         )
     )  # fmt: skip
 
