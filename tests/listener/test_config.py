@@ -176,6 +176,31 @@ def test_business_hours_over_lunch_and_weekend() -> None:
     assert week[6] == ()
 
 
+def test_no_hour_is_open_twice() -> None:
+    said = problems(
+        "brands: [{name: A}]\nresponse:\n  hours: {mon-fri: '09:00-18:00', fri: '09:00-15:00'}\n"
+    )
+    assert "k.yaml:3: response.hours opens fri twice at the same time, again by 'fri'" in said
+    assert "mon-thu and fri" in said
+    assert "mon twice" in problems(
+        "brands: [{name: A}]\nresponse: {hours: {mon: '09:00-12:00, 11:00-13:00'}}\n"
+    )
+    hours = "{mon-thu: '09:00-12:00, 12:00-18:00', fri: '09:00-15:00'}"
+    week = parse_config(f"brands: [{{name: A}}]\nresponse: {{hours: {hours}}}").response.week()
+    assert week[4] == ((540, 900),)
+
+
+def test_a_holiday_is_a_day() -> None:
+    head = "brands: [{name: A}]\nresponse:\n  holidays: "
+    said = problems(head + "['25.12.2026']")
+    assert "k.yaml:3: response.holidays" in said
+    assert "'25.12.2026', no day; write it as 2026-12-25" in said
+    assert "10:00" in problems(head + "[2026-12-25 10:00:00]")
+    assert parse_config(head + "[2026-12-25, '20261226']").response.holidays == (
+        "2026-12-25", "2026-12-26",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("14d", 1_209_600), (60, 60)]
 )
