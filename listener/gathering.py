@@ -208,7 +208,7 @@ class Gathering:
         """Walk one source to its end for all its queries; failures go into the ledger."""
         _ = (
             self.matcher
-        )  # where it cannot be built, nothing is asked for (and paid) that nobody reads
+        )  # none can be built? Then nothing is asked for (and paid) that nobody reads
         saved = Saved()
         now = epoch(self.clock())
         self.failures.pop(source.name, None)
