@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,17 @@ def test_a_brand_is_marked_by_its_other_names_too() -> None:
 def test_a_masked_handle_is_no_name_that_could_be_said_again() -> None:
     assert normalise_marked("@user is better than @user", (0, 5))[1] == ((0, 5),)
     assert normalise_marked("@user is better than @user", (21, 26))[1] == ((21, 26),)
+
+
+@pytest.mark.parametrize("again", ["quendaro", "#quendaro", "@quendaro", "quendaro@", "quendaro "])
+def test_a_name_said_ten_thousand_times_costs_no_more_than_reading_it(again: str) -> None:
+    post = "Quendaro " + again * 10_000
+    size = len(again)
+    also = tuple((9 + n * size, 9 + (n + 1) * size) for n in range(10_000))
+    begun = time.process_time()
+    assert normalise_marked(post, (0, 8))[1][0] == (0, 8)
+    assert normalise_marked(post, (0, 8), also)[1][0] == (0, 8)
+    assert time.process_time() - begun < 1, "it took minutes while each place walked its whole word"
 
 
 def test_two_brands_of_a_text_without_spaces_have_a_mark_each() -> None:
