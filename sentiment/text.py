@@ -53,10 +53,10 @@ Spans = tuple[tuple[int, int], ...]
 
 _HERE, _ALSO, _CLOSE = "\ue000", "\ue001", "\ue002"
 _MARKS = re.compile(f"[{_HERE}{_ALSO}{_CLOSE}]")
-# Thai, Lao, Burmese, Khmer, kana and ideographs run on without spaces: there a word ends where it ends.
-_JOINED = re.compile(
-    r"(?:(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\w@#])+"
-)
+RUN_ON = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, kana and ideographs, as a class of a pattern: they run on without spaces,
+and a word ends where it ends."""
+_JOINED = re.compile(rf"(?:(?![{RUN_ON}])[\w@#])+")
 Grow = Callable[[int, int], tuple[int, int]]
 """From a place in a text to the whole words that it touches."""
 

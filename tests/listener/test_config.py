@@ -58,6 +58,16 @@ def test_an_unknown_key_names_file_line_key_and_the_near_one() -> None:
     assert "allowed here: name, names, handles" in said
 
 
+def test_a_phrase_without_words_is_refused_by_its_line() -> None:
+    said = problems(
+        "brands:\n  - name: Acme\n    phrases:\n      ok: positive\n      ' ': negative\n"
+    )
+    assert said == (
+        "k.yaml:5: a key of brands[0].phrases is ' ': holds no words; "
+        "write the phrase to look for in posts"
+    )
+
+
 def test_every_fault_is_told_at_once() -> None:
     said = problems(
         "brands:\n  - name: Acme\nregions:\n  North: [NO, se]\n"
