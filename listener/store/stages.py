@@ -32,6 +32,11 @@ class Score:
 
 JudgeFlood = Callable[[Sequence[tuple[int, str | None]]], "Flood"]
 FEWEST_COPIES = 9  # beside the original: below, no group is looked at
+# An edited post keeps its old label on show until it is judged, but judged it is not.
+_WAITING = (
+    "(m.key, m.brand) > (?, ?) AND p.deleted_at IS NULL "
+    "AND (? OR m.judged_at IS NULL OR m.model IS NULL OR m.model <> ?)"
+)
 
 
 class Stages(Base):
@@ -51,27 +56,30 @@ class Stages(Base):
     def count_unjudged(self) -> int:
         return int(self.value("SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL"))
 
-    def without_score(self, model: str, after: tuple[str, str], limit: int) -> list[Row]:
-        """Mentions that this model version has not judged, in key order after ``after``.
+    def waiting_for(
+        self, model: str, after: tuple[str, str], limit: int, *, again: bool = False
+    ) -> list[Row]:
+        """Mentions that show no judgement of this model version, in key order after ``after``.
 
-        For rescoring: walk with the last (key, brand) seen, so that the whole is one pass.
+        That it judged one before is not enough: another may have been shown since. ``again``: all
+        mentions, whoever judged them. For rescoring: walk with the last (key, brand) seen, so that
+        the whole is one pass.
         """
         return self.rows(
             "SELECT m.key, m.brand, p.text, m.span_start, m.span_end, m.also FROM mentions m "
-            "JOIN posts p ON p.key = m.key LEFT JOIN scores s "
-            "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
-            "WHERE (m.key, m.brand) > (?, ?) AND s.key IS NULL AND p.deleted_at IS NULL "
+            f"JOIN posts p ON p.key = m.key WHERE {_WAITING} "
             "ORDER BY m.key, m.brand LIMIT ?",
-            (model, *after, limit),
+            (*after, again, model, limit),
         )
 
-    def count_without_score(self, model: str) -> int:
+    def count_waiting_for(
+        self, model: str, after: tuple[str, str] = ("", ""), *, again: bool = False
+    ) -> int:
+        """How many mentions :meth:`waiting_for` would give, without a limit."""
         return int(
             self.value(
-                "SELECT COUNT(*) FROM mentions m JOIN posts p ON p.key = m.key LEFT JOIN scores s "
-                "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
-                "WHERE s.key IS NULL AND p.deleted_at IS NULL",
-                (model,),
+                f"SELECT COUNT(*) FROM mentions m JOIN posts p ON p.key = m.key WHERE {_WAITING}",
+                (*after, again, model),
             )
         )
 
