@@ -277,11 +277,11 @@ class Rescoring:
             scores = [score_of(row, found) for row, found in zip(rows, said, strict=True)]
             self.after = (rows[-1]["key"], rows[-1]["brand"])
             with self.store.write():
-                self.store.save_scores(version, scores, int(time.time()))
+                kept = self.store.save_scores(version, scores, int(time.time()))
                 if self.again:
                     place = json.dumps([self.settings, *self.after])
                     self.store.set_meta(self.BOOKMARK, place)
-            done += len(rows)
-            yield len(rows)
+            done += kept
+            yield kept
         if self.again and not self.waiting():
             self.store.set_meta(self.BOOKMARK, "null")  # the next one begins anew

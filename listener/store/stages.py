@@ -28,6 +28,8 @@ class Score:
     language: str | None = None
     intent: str | None = None
     rule: str | None = None
+    read: tuple[str, int, int, str] | None = None
+    """What was judged: ``text, span_start, span_end, also``. None fits whatever the mention is now."""
 
 
 JudgeFlood = Callable[[Sequence[tuple[int, str | None]]], "Flood"]
@@ -83,9 +85,14 @@ class Stages(Base):
             )
         )
 
-    def save_scores(self, model: str, scores: Sequence[Score], now: int) -> None:
-        """Keep scores by model version, and show them; a human correction stays on top."""
+    def save_scores(self, model: str, scores: Sequence[Score], now: int) -> int:
+        """Keep scores by model version, and show them; a human correction stays on top.
+
+        Returns how many were kept: a post may be edited or deleted while its batch is at the model.
+        Its score is dropped, and what is left of it waits and comes again.
+        """
         with self.write() as db:
+            scores = [score for score in scores if _fits(db, score)]
             db.executemany(
                 "INSERT INTO scores (key, brand, model, label, negative, neutral, positive, "
                 "confidence, language, intent, rule, judged_at) "
@@ -132,6 +139,7 @@ class Stages(Base):
                 "DO UPDATE SET value = excluded.value",
                 (model,),
             )
+        return len(scores)
 
     def correct(self, key: str, brand: str, label: str, by: str, now: int) -> None:
         """A person's own judgement; it stays above every model's and says whose it is."""
@@ -415,3 +423,15 @@ def _mark_flood(db: sqlite3.Connection, group: str, judge_flood: JudgeFlood) -> 
         "per_minute = excluded.per_minute, reason = excluded.reason",
         (group, found.copies, found.authors, int(found.per_minute), found.reason),
     )
+
+
+def _fits(db: sqlite3.Connection, score: Score) -> bool:
+    """Whether the mention still reads as it did when it was judged."""
+    if score.read is None:
+        return True
+    row = db.execute(
+        "SELECT p.text, m.span_start, m.span_end, m.also FROM mentions m JOIN posts p "
+        "ON p.key = m.key WHERE m.key = ? AND m.brand = ?",
+        (score.key, score.brand),
+    ).fetchone()
+    return row is not None and tuple(row) == score.read

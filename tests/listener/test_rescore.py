@@ -151,6 +151,16 @@ def test_what_shows_is_the_new_model_and_a_persons_word_stays_on_top(
     assert set(shown.values()) == {("positive", "toy-fast-1")}
 
 
+def edit(folder: Path) -> None:
+    edited = Post("x", "005", "acme is late no more", NOW, Author())
+    with Store(folder / "t.db") as store:
+        store.save_page(
+            Page([edited], {}), source="s", platform="x", query="q",
+            matches=[[Match("Acme", "Acme", "Acme", "name", 0, 4)]], from_brand=[None],
+            rules="r", now=epoch(NOW),
+        )  # fmt: skip
+
+
 def labels(folder: Path) -> dict[tuple[str, str], int]:
     with Store(folder / "t.db") as store:
         rows = store.rows("SELECT label, model, COUNT(*) AS n FROM mentions GROUP BY 1, 2")
@@ -171,14 +181,23 @@ def test_an_edited_post_waits_though_its_old_label_is_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rescore(folder, ToyJudge(), monkeypatch)
-    edited = Post("x", "005", "acme is late no more", NOW, Author())
-    with Store(folder / "t.db") as store:
-        store.save_page(
-            Page([edited], {}), source="s", platform="x", query="q",
-            matches=[[Match("Acme", "Acme", "Acme", "name", 0, 4)]], from_brand=[None],
-            rules="r", now=epoch(NOW),
-        )  # fmt: skip
+    edit(folder)
     assert rescore(folder, ToyJudge(), monkeypatch)["judged"] == 1
+
+
+def test_a_post_that_is_edited_under_the_models_eyes_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit_at_the_first(batch: int) -> None:
+        if batch == 1:
+            edit(folder)
+
+    assert rescore(folder, ToyJudge(edit_at_the_first), monkeypatch) == {
+        "model": "toy-fast-1", "judged": ALL - 1, "left": 1,
+    }  # fmt: skip
+    last = ToyJudge()
+    assert rescore(folder, last, monkeypatch)["judged"] == 1
+    assert last.asked == ["acme is late no more"]
 
 
 def test_again_judges_all_by_changed_phrases_and_goes_on_where_it_stopped(
