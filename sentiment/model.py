@@ -173,6 +173,9 @@ class Bundled(Judge):
         if any(spans for _, spans in read):
             tokenise = self._tokenizer.encode_batch  # the fast one keeps no offsets
         encodings = tokenise([text for text, _ in read])
+        for i, (encoding, (_, spans)) in enumerate(zip(encodings, read, strict=True)):
+            if spans and self._missed(encoding, spans):
+                read[i], encodings[i] = self._nearer(*texts[i]) or (read[i], encoding)
         first, second = self._encoder.logits(
             [_encoded(e, spans) for e, (_, spans) in zip(encodings, read, strict=True)]
         )
@@ -180,6 +183,28 @@ class Bundled(Judge):
             Scored((a[0], a[1], a[2]), tuple(b))
             for a, b in zip(first.tolist(), second.tolist(), strict=True)
         ]
+
+    def _missed(self, encoding: Any, spans: Spans) -> bool:
+        """Whether the tokens that are read end before the first span."""
+        if len(encoding.ids) < self._encoder.length:
+            return False
+        tokens = tokens_of(encoding.offsets, spans[:1])
+        return not tokens or tokens[0] >= self._encoder.length - 1
+
+    def _nearer(self, text: str, spans: Spans) -> tuple[Key, Any] | None:
+        """``text`` cut closer to its first span, until that is read.
+
+        The window is in characters, and in Chinese or Amharic a hundred of them may be more tokens
+        than the model reads. None where no cut is close enough.
+        """
+        width = self._encoder.length
+        while width > 1:
+            cut = window(text, spans, width)
+            encoding = self._tokenizer.encode(cut[0])
+            if not self._missed(encoding, cut[1]):
+                return cut, encoding
+            width //= 2
+        return None
 
 
 def _encoded(encoding: Any, spans: Spans) -> Encoded:

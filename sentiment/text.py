@@ -56,6 +56,7 @@ _MARKS = re.compile(f"[{_HERE}{_ALSO}{_CLOSE}]")
 RUN_ON = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, kana and ideographs, as a class of a pattern: they run on without spaces,
 and a word ends where it ends."""
+_ALONE = re.compile(rf"[{RUN_ON}]")
 _JOINED = re.compile(rf"(?:(?![{RUN_ON}])[\w@#])+")
 Grow = Callable[[int, int], tuple[int, int]]
 """From a place in a text to the whole words that it touches."""
@@ -149,7 +150,8 @@ def _unmarked(text: str) -> tuple[str, Spans]:
     return out, (here, *(s for s in spans if out[slice(*s)].strip()))
 
 
-_SENTENCE = re.compile(r"(?<=[.!?…。！？؟।])\s+|\s*[;\n]\s*")
+# Chinese and Japanese put no white space after a sentence.
+_SENTENCE = re.compile(r"(?<=[.!?…؟।])\s+|(?<=[。！？])[」』）”]*\s*|\s*[;\n]\s*")
 _CONTRAST = re.compile(
     r",?\s+\b(?:but|unlike|while|whereas|although|though|pero|mais|aber|ma|mas|tapi|lekin)\b",
     re.IGNORECASE,
@@ -171,10 +173,14 @@ def window(text: str, spans: Spans, width: int = 360) -> tuple[str, Spans]:
     if end - start > width:
         start = max(start, span[0] - width // 2)
         end = min(end, start + width)
-    while 0 < start < span[0] and not text[start - 1].isspace():
+    while 0 < start < span[0] and not _word_begins(text, start):
         start += 1
     inside = (span, *(s for s in spans[1:] if start <= s[0] and s[1] <= end))
     return text[start:end], tuple((a - start, b - start) for a, b in inside)
+
+
+def _word_begins(text: str, at: int) -> bool:
+    return text[at - 1].isspace() or _ALONE.search(text, at - 1, at + 1) is not None
 
 
 def clause(text: str, span: tuple[int, int]) -> str:

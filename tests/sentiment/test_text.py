@@ -129,6 +129,21 @@ def test_a_long_post_is_cut_to_the_sentences_around_its_brand() -> None:
     assert [cut[slice(*span)] for span in spans] == ["acme"], "what lies outside has no mark"
 
 
+def test_a_sentence_without_white_space_after_it_ends_too() -> None:
+    post = "服务太差了。我讨厌Globex！「Acme很好。」我非常喜欢。"
+    globex, acme = post.index("Globex"), post.index("Acme")
+    assert clause(post, (globex, globex + 6)) == "我讨厌Globex！"
+    assert clause(post, (acme, acme + 4)) == "「Acme很好。"
+
+
+def test_a_long_post_without_spaces_keeps_what_stands_before_its_brand() -> None:
+    post = "服务太差了，等了两个小时才上菜，" * 30 + "Acme太差了"
+    start = post.index("Acme")
+    cut, spans = window(post, ((start, start + 4),), 100)
+    assert 50 < len(cut) <= 100
+    assert [cut[slice(*span)] for span in spans] == ["Acme"]
+
+
 def test_a_clause_stops_at_the_contrast() -> None:
     post = "Pixel is lovely, but acme broke twice. Fine."
     pixel, acme = post.index("Pixel"), post.index("acme")
