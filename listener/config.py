@@ -277,6 +277,17 @@ class Model(Strict):
     name: str = "bundled"
     threshold: float = Field(0.0, ge=0, le=1)
 
+    @field_validator("name")
+    @classmethod
+    def _can_be_a_model(cls, value: str) -> str:
+        from sentiment.model import MODELS, is_model
+
+        if not is_model(value):
+            near = difflib.get_close_matches(value, ("bundled", "fast"), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"is no model{hint}; allowed are {MODELS}")
+        return value
+
 
 class Config(Strict):
     """keywords.yaml, checked."""

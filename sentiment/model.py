@@ -27,6 +27,7 @@ __all__ = ["LABELS", "UNSURE", "Item", "Judge", "Judgement", "PhraseRule", "load
 Key = tuple[str, Spans]
 """A normalised text and where it names the brand: what a score is kept by."""
 UNSURE = "unsure"
+MODELS = "bundled, fast, a folder, or owner/name of the hub"
 CACHED = 50_000
 """Scores kept by normalised text and target: reposts and campaigns are judged once."""
 CHUNK = 4_096
@@ -222,11 +223,20 @@ def tokens_of(offsets: Sequence[tuple[int, int]], spans: Spans) -> tuple[int, ..
     )
 
 
+def is_model(name: str) -> bool:
+    """Whether ``name`` can be a model's; a hub id is taken as it is, and asked for at load."""
+    folder = bool(name.strip()) and Path(name).is_dir()
+    return name in ("bundled", "fast") or folder or "/" in name
+
+
 def load(model: str = "bundled", *, threads: int | None = None) -> Judge:
     """Load a judge: ``bundled``, ``fast``, a local folder, or a hub id (``owner/name[@revision]``).
 
-    Raises SentimentError where the files are missing or damaged, or the hub cannot be reached.
+    Raises SentimentError where the name is none of these, the files are missing or damaged, or the hub
+    cannot be reached.
     """
+    if not is_model(model):
+        raise SentimentError(f"there is no model {model!r}; allowed are {MODELS}")
     if model in ("bundled", "fast"):
         from sentiment.bundle import FOLDER
 
