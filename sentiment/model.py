@@ -257,7 +257,8 @@ def use_threads(threads: int | None) -> None:
 
     if threads is not None and threads < 1:
         raise SentimentError(f"threads is {threads}; it must be 1 or more")
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    allowed = getattr(os, "sched_getaffinity", None)  # macOS has no such thing
+    torch.set_num_threads(threads or (len(allowed(0)) if allowed else os.cpu_count() or 1))
 
 
 def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment import bundle
-from sentiment.encoder import Encoded
+from sentiment.encoder import Encoded, best_dtype
 from sentiment.errors import SentimentError
-from sentiment.model import UNSURE, Bundled, Item, load
+from sentiment.model import UNSURE, Bundled, Item, load, use_threads
 from sentiment.rules import PhraseRule
 
 
@@ -168,6 +169,27 @@ def test_a_damaged_file_is_one_clear_sentence(bundled: Bundled, tmp_path: Path) 
     (folder / bundle.CONFIG).write_text("{", encoding="utf-8")
     with pytest.raises(SentimentError, match="damaged"):
         Bundled(folder, fast=False, threads=None)
+
+
+def test_where_a_process_cannot_tell_its_cores_all_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    use_threads(None)
+    assert used == [7]
+
+
+def test_a_number_format_that_there_is_not_is_named_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GROUNDSWELL_DTYPE", "fp16")
+    with pytest.raises(SentimentError, match="'fp16'; set it to bfloat16 or float32"):
+        best_dtype()
+    monkeypatch.setenv("GROUNDSWELL_DTYPE", "float32")
+    assert best_dtype() == torch.float32
 
 
 def test_the_version_changes_with_weights_and_with_calibration() -> None:
