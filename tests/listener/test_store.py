@@ -288,10 +288,11 @@ def test_a_case_someone_claimed_stays_claimed(store: Store) -> None:
 def test_scores_are_kept_by_version_and_the_newest_shows(store: Store) -> None:
     save(store, [post(1)])
     store.save_scores("m1", [Score("x:1", "Acme", "neutral", 0.2, 0.6, 0.2, 0.6)], NOW)
-    assert store.without_score("m2", ("", ""), 10)[0]["key"] == "x:1"
+    assert store.waiting_for("m2", ("", ""), 10)[0]["key"] == "x:1"
     store.save_scores("m2", [Score("x:1", "Acme", "negative", 0.9, 0.1, 0.0, 0.9)], NOW)
-    assert store.without_score("m2", ("", ""), 10) == []
+    assert store.waiting_for("m2", ("", ""), 10) == []
     assert store.value("SELECT COUNT(*) FROM scores") == 2
+    assert store.waiting_for("m1", ("", ""), 10)[0]["key"] == "x:1", "m2's word is shown, not m1's"
     assert store.mentions(Filter())[0]["label"] == "negative"
     assert store.status(NOW)["model"] == "m2"
 
