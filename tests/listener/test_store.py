@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -423,6 +425,43 @@ def test_a_store_in_which_deleted_posts_had_come_back_is_mended(store: Store) ->
     with Store(store.path) as again:
         assert [row["key"] for row in again.rows("SELECT key FROM payloads")] == ["x:2"]
         assert [row["key"] for row in again.unanswered(Filter())] == ["x:2"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts handles as Linux shows them")
+def test_a_thread_that_ended_keeps_no_file_open(store: Store) -> None:
+    def handles() -> int:
+        found = 0
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                found += str(link.readlink()).startswith(str(store.path))
+        return found
+
+    store.revision()
+    alone, seen = handles(), []
+    for _ in range(20):
+        one = threading.Thread(target=lambda: seen.append(store.revision()))
+        one.start()
+        one.join()
+    assert seen == [store.revision()] * 20
+    assert handles() <= 2 * alone, "this thread's, and those of the last one that ended"
+
+
+def test_threads_at_once_each_keep_their_connection(store: Store) -> None:
+    together = threading.Barrier(8)
+
+    def work(found: list[object]) -> None:
+        first = store.db.conn
+        together.wait()
+        found += [first, store.db.conn, store.revision()]
+
+    found: list[list[object]] = [[] for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(part,)) for part in found]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert all(a is b for a, b, _ in found)
+    assert len({id(a) for a, _, _ in found}) == 8
 
 
 def test_readers_read_while_a_writer_writes(store: Store) -> None:
