@@ -381,6 +381,17 @@ def unknown(stamp: str, where: Filter) -> list[tuple[int, int]]:
     return found
 
 
+def heard_now(stamp: str, at: Scope) -> bool:
+    """Whether the last full hours of the time shown were heard well enough to call them calm.
+
+    Spikes are sought over all platforms, and by hours that are over: a source that fails now leaves a
+    gap up to the hour that is running, and what happens since then is not known either.
+    """
+    everywhere = Filter(brands=at.where.brands, since=at.history.since)
+    running = at.until - at.until % HOUR
+    return not any(a < at.until and b >= running for a, b in unknown(stamp, everywhere))
+
+
 def notices(stamp: str, at: Scope | None) -> None:
     """What must be known before a figure is read: made-up data, old data, silence, faults."""
     parts = []

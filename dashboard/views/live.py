@@ -33,9 +33,7 @@ def show(stamp: str, at: Scope) -> None:
     spikes = figures.events(spikes)
     opened = [s for s in spikes if s["end"] is None]
 
-    # Spikes are sought over all platforms: only where none is heard is their end unknown.
-    everywhere = data.Filter(brands=at.where.brands, since=at.history.since)
-    heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, everywhere))
+    heard = frame.heard_now(stamp, at)
     # Marks on the lines of one platform or language would be of posts that are not drawn.
     whole = not frame.spikes_of_all(at)
     frame.html(_tiles(stamp, at, series, opened, heard))
@@ -288,7 +286,7 @@ def _open_spikes(
     if not shown and heard:
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:
-        frame.html(pieces.nothing("None is known; the hours since the last collection are not."))
+        frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in shown))
 
 

@@ -38,6 +38,8 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.nothing("None of this time is still open."))
     elif not opened and frame.silence(stamp):
         frame.html(pieces.nothing("None is known. Nothing is collected: now is not known."))
+    elif not opened and not frame.heard_now(stamp, at):
+        frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
     elif not opened:
         frame.html(pieces.nothing("Everything is within its usual range now."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in opened))
