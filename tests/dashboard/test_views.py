@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, quote_plus, unquote
 
@@ -65,6 +65,38 @@ def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> Non
     assert "the thread was not read" in text
 
 
+def test_the_inbox_shows_who_asks_again_in_a_conversation_that_began_before(
+    opened: Open, tmp_path: Path
+) -> None:
+    began = seed.NOW - timedelta(days=3)
+    with Store(tmp_path / "again.db") as store:
+        made = [
+            seed.said("bluesky", "first", began, "Aurora Air where is my bag", author="ana"),
+            seed.said(
+                "bluesky", "answer", began + timedelta(minutes=9), "please write to us", brand="",
+                author="auroraair", reply_to="first",
+            ),
+            seed.said(
+                "bluesky", "again", seed.NOW - timedelta(hours=3), "Aurora Air still no bag",
+                author="ana", reply_to="answer",
+            ),
+        ]  # fmt: skip
+        seed.put(store, made, epoch(seed.NOW) - 30)
+        store.flag_threads(
+            store.touched_threads(9), ["Aurora Air"], lambda _, at: at + 3600, epoch(seed.NOW)
+        )
+    for span in ("24h", "7d"):
+        text = page_text(opened("inbox", db=tmp_path / "again.db", span=span))
+        assert "still no bag" in text
+        assert "looked at for an answer yet" not in text
+        tile = re.search(r'gs-name">Unanswered<.*?gs-value">.*?>(\d+)</a></div>(.*?)</div>', text)
+        assert tile
+        assert tile[1] == "1", "as many as wait, and as the wall says"
+        assert ("1 conversations that could be read" in tile[2]) == (span == "7d")
+        wall = page_text(opened(db=tmp_path / "again.db", span=span))
+        assert re.search(r'gs-name">Unanswered<.*?gs-value">.*?>1</a></div>', wall)
+
+
 def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> None:
     from listener.store import Filter
 
@@ -119,7 +151,7 @@ def test_a_figure_of_the_inbox_opens_into_as_many_posts(
         behind = store.mentions(Filter(), limit=1000, thread_state=answer, opening=True)
         assert len(behind) == total > 0
     text = page_text(opened("inbox", span="all"))
-    link = re.search(rf'href="/mentions\?([^"]*answer={answer}[^"]*)"[^>]*>{total}<', text)
+    link = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>{total}<', text)
     assert link
     query = {k: v[0] for k, v in parse_qs(html.unescape(link[1])).items()}
     text = page_text(opened("mentions", **query))
