@@ -22,11 +22,10 @@ COUNTED = 500  # overdue mentions are counted up to here
 
 def show(stamp: str, at: Scope) -> None:
     names = charts.names()
-    reach = data.span(stamp)
-    assert reach is not None
+    first = max(at.history.since or 0, data.first_hour(stamp, at.where.brands))
     rows = data.history(stamp, ("hour", "label"), at.history, at.since)
     gaps = frame.unknown(stamp, at.history)
-    series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
+    series = figures.hours(rows, first, at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
     spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until + 1)

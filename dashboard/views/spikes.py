@@ -108,9 +108,7 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
         return
     end = spike["end"] or now
     offset = figures.offset(end, at.zone)
-    reach = data.span(stamp)
-    assert reach is not None
-    since = max(spike["start"] - figures.WEEK, reach[0])
+    since = max(spike["start"] - figures.WEEK, data.first_hour(stamp, (spike["brand"],)))
     where = replace(data.spike_filter(spike), labels=(), since=since, until=None)
     days = [themes.day_of(t, offset) for t in (since, spike["start"], end - 1)]
     found = themes.lines(data.themes(stamp, where, offset), days[0], days[2])
@@ -180,11 +178,10 @@ def _counted(
         since=since,
         until=until,
     )
-    reach = data.span(stamp)
-    assert reach is not None
+    first = max(since, data.first_hour(stamp, where.brands))
     gaps = frame.unknown(stamp, replace(where, until=None))
     rows = data.counts(stamp, ("hour", "label"), where)
-    return rows, figures.hours(rows, max(since, reach[0]), until, gaps), gaps
+    return rows, figures.hours(rows, first, until, gaps), gaps
 
 
 def _recent(spike: data.Row, h: figures.Hours, now: int) -> why.Recent:

@@ -33,17 +33,18 @@ def show(stamp: str, at: Scope) -> None:
     parts = _parts([r for r in rows if r["hour"] >= at.since], by, column)
     totals = {name: figures.tally(part) for name, part in parts.items()}
     order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
-    reach = data.span(stamp)
-    assert reach is not None
     gaps = frame.unknown(stamp, shown)
-    first = max(begin, reach[0])
+    first = max(begin, data.first_hour(stamp, at.where.brands))
 
     def drawn(part: list[data.Row], gaps: list[tuple[int, int]]) -> list[dict[str, Any]]:
         return figures.trend(figures.hours(part, first, at.until, gaps), first, size, at.zone)
 
     def own(name: str) -> list[tuple[int, int]]:
-        """A platform of its own line has its own silence, too."""
-        return frame.unknown(stamp, replace(shown, platforms=(name,))) if by == "platform" else gaps
+        """A platform of its own line has its own silence, too, and a brand its own beginning."""
+        if by == "platform":
+            return frame.unknown(stamp, replace(shown, platforms=(name,)))
+        began = data.first_hour(stamp, (name,)) if by == "brand" else first
+        return [(first, began), *gaps] if began > first else gaps
 
     series = {n: drawn(lines[n], own(n)) for n in order[:LINES]}
     whole = drawn(rows, gaps)

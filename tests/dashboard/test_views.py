@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html
+import random
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote_plus, unquote
 
 import pytest
 
-from listener.mention import epoch
+from dashboard import charts
+from listener.mention import Spike, epoch
 from listener.store import Store
 from tests.dashboard import seed
 from tests.dashboard.conftest import Open, page_text
@@ -51,6 +54,64 @@ def test_trends_by_own_region_tells_elsewhere_and_unknown(opened: Open) -> None:
     text = page_text(opened("trends", by="own region"))
     for name in ("Europe", "Asia", "elsewhere", "unknown"):
         assert name in text
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> Path:
+    """One brand is heard for forty days; the other was put into keywords.yaml six hours ago."""
+    chance = random.Random(1)
+    made = [
+        seed.said("bluesky", f"{brand[0]}{i}", seed.NOW - hours * chance.random(), brand=brand)
+        for brand, n, hours in (
+            ("Aurora Air", 1200, timedelta(days=40)), ("Borealis", 40, timedelta(hours=6)),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    began = (seed.NOW - timedelta(hours=5)).replace(minute=0)
+    with Store(tmp_path / "young.db") as store:
+        seed.put(store, made, epoch(seed.NOW) - 30)
+        store.save_spikes(
+            [Spike("Borealis", "*", "volume", began, began, None, 1.0, 30.0, 1e-5, 3.0, ())],
+            epoch(seed.NOW),
+        )
+    return tmp_path / "young.db"
+
+
+def test_a_brand_that_was_added_later_has_no_usual_of_zeros(opened: Open, young: Path) -> None:
+    wall = page_text(opened(db=young, brand="Borealis"))
+    assert "no usual yet: too few earlier days" in wall
+    assert "(0–0)" not in wall
+    assert "as usual" in page_text(opened(db=young, brand="Aurora Air"))
+    with Store(young) as store:
+        spike = store.spikes()[0]["id"]
+    text = page_text(opened("spikes", db=young, spike=str(spike)))
+    assert re.search(r"posts in the last 3 h<", text), "and nothing of what is usual"
+
+
+def test_the_line_of_a_brand_begins_where_the_brand_does(
+    opened: Open, young: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[charts.Drawing] = []
+    real = charts.shares
+
+    def keeping(*args: Any, **more: Any) -> charts.Drawing:
+        drawn.append(real(*args, **more))
+        return drawn[-1]
+
+    monkeypatch.setattr(charts, "shares", keeping)
+    for what in ("posts", "share of voice"):
+        assert not opened("trends", db=young, by="brand", what=what, span="7d").exception
+        rows = drawn[-1].rows
+        before = rows[rows["end_s"] <= epoch(seed.NOW) - 7 * 3600]
+        assert before[before["series"] == "Borealis"]["value"].isna().all()
+        assert before[before["series"] == "Aurora Air"]["value"].notna().any()
+        own = rows[rows["series"] == "Borealis"]["value"].dropna()
+        assert len(own) == (7 if what == "posts" else 0), (
+            "a share waits for a day that was heard whole"
+        )
+    early = {"from": "2026-03-01", "to": "2026-03-05", "brand": "Borealis"}
+    for view in ("live", "trends"):
+        assert not opened(view, db=young, **early).exception
 
 
 def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> None:
