@@ -145,6 +145,18 @@ def countries_of(regions: Sequence[str], groups: Mapping[str, Sequence[str]]) ->
     return tuple(dict.fromkeys(found)) or (("-",) if regions else ())
 
 
+def group_value(
+    name: str, codes: Sequence[str], countries: Sequence[str]
+) -> str | tuple[str, ...]:  # fmt: skip
+    """What ``region`` an address needs to open a group's row under a filter of these countries.
+
+    ``countries`` are those of the filter; none means all. Of a group that is only partly in it, the
+    row counts that part alone. Empty where no country of the group is in it.
+    """
+    shared = tuple(code for code in codes if code in countries)
+    return f"{GROUP}{name}" if not countries or len(shared) == len(codes) else shared
+
+
 def scope(
     choice: Choice, span: tuple[int, int], now: int, groups: Mapping[str, Sequence[str]], zone: ZoneInfo
 ) -> Scope:  # fmt: skip

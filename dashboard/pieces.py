@@ -281,8 +281,8 @@ def net_range(t: figures.Tally) -> str:
 
 
 def region_table(
-    table: Mapping[str, figures.Tally], names: Mapping[str, str], regions: Mapping[str, str],
-    query: Mapping[str, Any], most: int,
+    table: Mapping[str, figures.Tally], names: Mapping[str, str],
+    regions: Mapping[str, str | tuple[str, ...]], query: Mapping[str, Any], most: int,
 ) -> str:  # fmt: skip
     """Regions with posts, copies, net sentiment and its range; unknown places have a row of their own.
 
@@ -300,7 +300,9 @@ def region_table(
     if rest.posts:
         rows.append(_table_row(f"{len(known) - most} more", rest))
     if "" in table:
-        title = inside("mentions", "unknown", **{**query, "region": regions.get("", "unknown")})
+        title = "unknown"
+        if "" in regions:
+            title = inside("mentions", title, **{**query, "region": regions[""]})
         rows.append(_table_row(title, table[""], "gs-unknown"))
     return (
         '<table class="gs-table"><thead><tr><th>Region</th><th>posts</th><th>copies</th>'

@@ -252,15 +252,18 @@ def _regions(
     kind = st.segmented_control(
         "Table by", kinds[1:], default=kinds[1], key="live-table", label_visibility="collapsed"
     ) if len(kinds) > 2 else "Countries"  # fmt: skip
+    label: dict[str, str | tuple[str, ...]] = {"": frame.UNKNOWN}
     if kind == "Own regions":
         table = figures.by_group(countries, groups)
-        label = {name: f"{frame.GROUP}{name}" for name in groups}
+        for name, codes in groups.items():
+            if value := frame.group_value(name, codes, at.where.countries):
+                label[name] = value
     elif kind == "Divisions" and divided:
         table = figures.tallies(data.counts(stamp, ("region", "label"), at.where), "region")
-        label = {}
+        label = {}  # no address names a division, or posts of the country that have none
     else:
-        table, label = dict(countries), {c: c for c in countries if c}
-    label[""] = frame.UNKNOWN
+        table = dict(countries)
+        label |= {c: c for c in countries if c}
     frame.html(pieces.region_table(table, names, label, at.choice.query(), REGIONS))
     if picked and picked[0].get("code"):
         st.switch_page(

@@ -118,9 +118,11 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
     if not found:
         frame.html(themes.empty(upto))
         return
-    query = {"brand": spike["brand"], "span": "all"}
+    # A row counts from a week before the spike to the end of its last day: so far it opens.
+    hours = f"{since}-{(days[2] + 1) * DAY - offset}"
+    query = {"brand": spike["brand"], "span": "all", "at": hours}
     if spike["region"] != "*":
-        query["region"] = spike["region"]
+        query["region"] = spike["region"] or frame.UNKNOWN
     frame.html(themes.table(found, spike["start"], at.zone, query))
 
 

@@ -157,9 +157,12 @@ def _table(totals: dict[str, Tally], by: str, names: dict[str, str], at: Scope) 
     """Everything in figures, unknown included; each row opens into its posts."""
     whole = sum(totals.values(), Tally())
     key = {"own region": "region", "country": "region"}.get(by, by)
+    groups = data.settings().groups
     rows = []
     for name, t in sorted(totals.items(), key=lambda item: -item[1].posts):
-        value = f"{frame.GROUP}{name}" if by == "own region" and name else name or frame.UNKNOWN
+        value: str | tuple[str, ...] = name or frame.UNKNOWN
+        if by == "own region" and name in groups:
+            value = frame.group_value(name, groups[name], at.where.countries)
         words = pieces.safe(title(name, by, names))
         link = (
             words

@@ -95,6 +95,13 @@ def test_regions_become_countries() -> None:
     assert frame.countries_of(["group:nowhere"], GROUPS) == ("-",), "none, which is not all"
 
 
+def test_a_group_opens_as_far_as_the_filter_reaches() -> None:
+    assert frame.group_value("DACH", GROUPS["DACH"], ()) == "group:DACH"
+    assert frame.group_value("DACH", GROUPS["DACH"], ("CH", "FR", "AT", "DE")) == "group:DACH"
+    assert frame.group_value("DACH", GROUPS["DACH"], ("CH", "FR", "DE")) == ("DE", "CH")
+    assert frame.group_value("DACH", GROUPS["DACH"], ("FR", "")) == ()
+
+
 def test_a_spreadsheet_is_given_no_formula() -> None:
     made = frame.csv_bytes([{"source": "=cmd|' /C calc'!A0", "posts": -3, "why": "fine"}]).decode()
     assert made.splitlines() == ["source,posts,why", "'=cmd|' /C calc'!A0,-3,fine"]

@@ -50,6 +50,43 @@ def test_trends_by_language_in_the_address(opened: Open) -> None:
     assert "95 % range" in text
 
 
+ROW = r'<td><a class="gs-in" href="/mentions\?([^"]*)"[^>]*>Europe</a></td><td>(\d+)</td>'
+
+
+@pytest.mark.parametrize("view", ["live", "trends"])
+@pytest.mark.parametrize("region", ["DE", "group:Europe"])
+def test_an_own_region_opens_into_what_its_row_counts_under_a_filter(
+    opened: Open, view: str, region: str
+) -> None:
+    app = opened(view, by="own region", region=region, span="14d")
+    if view == "live":
+        app.button_group[0].set_value("Own regions").run()
+    row = re.search(ROW, page_text(app))
+    assert row
+    query = parse_qs(html.unescape(row[1]))
+    assert query["region"] == [region]
+    assert f">{row[2]} posts<" in page_text(opened("mentions", **query))
+    assert "Asia</a>" not in page_text(app), "nothing of it is shown, so nothing opens"
+
+
+def test_a_country_without_divisions_does_not_open_into_places_unknown(
+    opened: Open, writable: Path
+) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute("UPDATE mentions SET region = 'Bavaria' WHERE country = 'DE' AND copy = 1")
+            db.execute("INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions")
+        store.recount()
+    app = opened(db=writable, region="DE")
+    app.button_group[0].set_value("Divisions").run()
+    text = page_text(app)
+    assert "<td>Bavaria</td>" in text
+    assert '<tr class="gs-unknown"><td>unknown</td>' in text
+    app.button_group[0].set_value("Countries").run()
+    assert "region=DE" in page_text(app)
+    assert "region=unknown" in page_text(opened(db=writable))
+
+
 def test_trends_by_own_region_tells_elsewhere_and_unknown(opened: Open) -> None:
     text = page_text(opened("trends", by="own region"))
     for name in ("Europe", "Asia", "elsewhere", "unknown"):
