@@ -71,6 +71,23 @@ _MENTION = """
 """
 
 
+_LIKE = "p.text LIKE ? ESCAPE '\\'"
+
+
+def _forms(words: str) -> list[str]:
+    """The ways in which words are written big and small. LIKE itself takes only A-Z and a-z for one,
+    so plain ones have a single form; a text that mixes them otherwise is not found."""
+    if words.isascii():
+        return [words]
+    forms = (words, words.lower(), words.upper(), words.capitalize(), words.title())
+    return list(dict.fromkeys(forms))
+
+
+def _escaped(words: str) -> str:
+    """Words of which LIKE takes no sign for a wildcard."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 class Reads(Base):
     """Reads that write nothing."""
 
@@ -164,16 +181,16 @@ class Reads(Base):
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
         contains: str | None = None, thread_state: str | None = None, opening: bool = False,
     ) -> list[Row]:  # fmt: skip
-        """Mentions with their posts, newest first.
+        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small.
 
         With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
         ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
-            clause += " AND p.text LIKE ? ESCAPE '\\'"
-            escaped = contains.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            values.append(f"%{escaped}%")
+            forms = _forms(contains)
+            clause += f" AND ({' OR '.join([_LIKE] * len(forms))})"
+            values += [f"%{_escaped(form)}%" for form in forms]
         if thread_state is not None:
             clause += " AND c.thread_state = ?"
             values.append(thread_state)

@@ -340,6 +340,21 @@ def test_search_treats_percent_and_underscore_as_text(store: Store) -> None:
     assert [r["key"] for r in store.mentions(Filter(), contains="100%")] == ["x:1"]
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ärger", {"x:1"}), ("ÄRGER mit", {"x:1"}), ("авария", {"x:2"}), ("Авария", {"x:2"}),
+        ("über alles", {"x:3"}), ("énorme_", {"x:4"}), ("REFUND", {"x:5"}), ("ö", set()),
+    ],
+)  # fmt: skip
+def test_search_takes_big_and_small_letters_of_every_script_for_one(
+    store: Store, words: str, found: set[str]
+) -> None:
+    texts = ("Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund")
+    save(store, [post(i, text) for i, text in enumerate((*texts, "acme énormes"), start=1)])
+    assert {r["key"] for r in store.mentions(Filter(), contains=words)} == found
+
+
 # holding and opening ------------------------------------------------------------------------------
 
 
