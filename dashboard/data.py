@@ -335,8 +335,9 @@ def mention(stamp: str, key: str) -> list[Row]:
 
 
 @_cached
-def thread(stamp: str, name: str) -> list[Row]:
-    return _store().thread_posts(name)
+def thread(stamp: str, name: str, key: str) -> tuple[list[Row], int]:
+    """Posts of a conversation around one of them, with the brand's own, and how many it has."""
+    return _store().thread_posts(name, key), _store().thread_size(name)
 
 
 @_cached

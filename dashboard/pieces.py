@@ -358,6 +358,14 @@ def facts(row: Row, zone: ZoneInfo) -> str:
     return f'<dl class="gs-known">{cells}</dl>'
 
 
+def known_of_it(shown: int, known: int) -> str:
+    """How much of a conversation stands below; that of a long one is a part."""
+    if shown < known:
+        most = f"{figures.count(shown)} of {figures.count(known)} posts that are known of it"
+        return f"{most}: those around this one, and the brand's own"
+    return f"{figures.count(known)} posts are known of it"
+
+
 def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
     """A thread, oldest first. The brand's posts stand to the right; the one asked for is marked."""
     parts = []

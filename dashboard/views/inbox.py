@@ -53,7 +53,9 @@ def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None
     frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row))
     if row["thread"] and row["reply_to"]:
         with st.expander("Conversation"):
-            frame.html(pieces.conversation(data.thread(stamp, row["thread"]), row["key"], at.zone))
+            posts, known = data.thread(stamp, row["thread"], row["key"])
+            frame.html(pieces.nothing(pieces.known_of_it(len(posts), known)))
+            frame.html(pieces.conversation(posts, row["key"], at.zone))
 
 
 def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:

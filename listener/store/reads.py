@@ -214,14 +214,31 @@ class Reads(Base):
             values.append(brand)
         return self.rows(f"{_MENTION} WHERE {clause} ORDER BY m.created_at DESC", values)
 
-    def thread_posts(self, thread: str, limit: int = 200) -> list[Row]:
-        """All stored posts of a conversation, oldest first."""
+    def thread_posts(self, thread: str, around: str | None = None, limit: int = 200) -> list[Row]:
+        """Stored posts of a conversation, oldest first: at most ``limit`` around the post of that key
+        (None: the first ones), and besides them as many of the brands' own, later ones before others.
+        """
+        opened = self.one(
+            "SELECT created_at, key FROM posts WHERE thread = ? AND key = ?", (thread, around)
+        ) or {"created_at": 0, "key": ""}
+        before = self.value(
+            "SELECT COUNT(*) FROM posts WHERE thread = ? AND (created_at, key) < (?, ?)",
+            (thread, opened["created_at"], opened["key"]),
+        )
+        first = max(0, min(before - limit // 2, self.thread_size(thread) - limit))
         return self.rows(
             "SELECT key, text, created_at, author_handle, author_name, from_brand, reply_to, url, "
             "deleted_at, (SELECT state FROM deletions d WHERE d.key = posts.key) AS gone "
-            "FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
-            (thread, limit),
+            "FROM posts WHERE key IN (SELECT key FROM posts WHERE thread = ? "
+            "ORDER BY created_at, key LIMIT ? OFFSET ?) OR key IN (SELECT key FROM posts "
+            "WHERE thread = ? AND from_brand IS NOT NULL "
+            "ORDER BY created_at < ?, created_at, key LIMIT ?) ORDER BY created_at, key",
+            (thread, limit, first, thread, opened["created_at"], limit),
         )
+
+    def thread_size(self, thread: str) -> int:
+        """How many posts of a conversation are stored."""
+        return int(self.value("SELECT COUNT(*) FROM posts WHERE thread = ?", (thread,)))
 
     def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
         """Mentions nobody answered, first due first; unknown threads are counted apart."""

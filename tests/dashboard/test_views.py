@@ -331,6 +331,25 @@ def test_one_post_opens_whole_with_its_conversation(opened: Open, filled: Path) 
     assert "judged" in text
 
 
+def test_a_long_conversation_shows_the_post_and_the_answer(opened: Open, tmp_path: Path) -> None:
+    began = seed.NOW - timedelta(days=2)
+    made = [seed.said("reddit", "root", began)] + [
+        seed.said("reddit", f"c{i:03}", began + timedelta(minutes=i + 1), reply_to="root")
+        for i in range(400)
+    ]
+    answer = seed.said(
+        "reddit", "answer", seed.NOW, "we answer here", brand="", author="auroraair",
+        reply_to="c250",
+    )  # fmt: skip
+    with Store(tmp_path / "long.db") as store:
+        seed.put(store, [*made, answer], epoch(seed.NOW) - 30)
+    text = page_text(opened("mentions", db=tmp_path / "long.db", post="reddit:c250"))
+    assert "201 of 402 posts that are known of it" in text
+    asked = text.index('gs-theirs gs-asked"')
+    assert text.index("Air: c249") < asked < text.index("Air: c251")
+    assert "we answer here" in text[asked:]
+
+
 def test_a_ten_thousand_letter_post_is_cut_in_lists_and_whole_when_opened(
     opened: Open, filled: Path
 ) -> None:

@@ -340,6 +340,25 @@ def test_search_treats_percent_and_underscore_as_text(store: Store) -> None:
     assert [r["key"] for r in store.mentions(Filter(), contains="100%")] == ["x:1"]
 
 
+def test_a_long_conversation_is_read_around_a_post_with_the_brands_own(store: Store) -> None:
+    posts = [post(0), *(post(n, reply_to="0") for n in range(1, 30))]
+    own = [post(n, "we are on it", reply_to="0") for n in (100, 101, 102)]
+    save(store, posts)
+    save(store, own, from_brand=["Acme"] * 3)
+
+    def read(around: str | None, limit: int) -> list[int]:
+        return [int(r["key"][2:]) for r in store.thread_posts("x:0", around, limit)]
+
+    assert store.thread_size("x:0") == 33
+    assert read("x:20", 10) == [*range(15, 25), 100, 101, 102]
+    assert read("x:2", 10) == [*range(10), 100, 101, 102]
+    assert read("x:102", 10) == [*range(23, 30), 100, 101, 102], "a full page at the end, too"
+    assert read(None, 10) == [*range(10), 100, 101, 102]
+    assert read("x:20", 2) == [19, 20, 100, 101], "as many of the brand's, the answer first"
+    assert read("x:20", 200) == [*range(30), 100, 101, 102]
+    assert store.thread_posts("x:none", "x:20") == []
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
