@@ -35,6 +35,7 @@ SPAN_WORDS = {
 DEFAULT_SPAN = "7d"
 REFRESH = 5  # seconds between looks at the store
 OLD = DAY  # when nothing is newer than this, "now" is the end of the data
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)  # in every zone after the epoch
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
 GROUP = "group:"
@@ -103,8 +104,9 @@ class Scope:
 
 
 def _valid_day(value: str) -> str:
+    """A day as an address names it, or ""; of one that no clock reaches the nearest that one does."""
     try:
-        return date.fromisoformat(value).isoformat()
+        return min(max(date.fromisoformat(value), FIRST_DAY), LAST_DAY).isoformat()
     except ValueError:
         return ""
 
@@ -169,6 +171,10 @@ def scope(
         stop = datetime.combine(date.fromisoformat(choice.last) + timedelta(days=1), time(), zone)
         since, until = int(start.timestamp()), int(stop.timestamp())
         live = live and until >= now
+        if (
+            not live
+        ):  # counts are of whole hours of UTC: where the days of a zone are not, both ends are
+            until -= until % HOUR
         end = min(until, clock) if clock > since else until  # hours to come are no silence
     elif choice.span == "all":
         since = span[0]
