@@ -28,7 +28,7 @@ def show(stamp: str, at: Scope) -> None:
     series = figures.hours(rows, first, at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
-    spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until + 1)
+    spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until)
     spikes = figures.events(spikes)
     opened = [s for s in spikes if s["end"] is None]
 

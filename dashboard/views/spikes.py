@@ -24,7 +24,7 @@ def show(stamp: str, at: Scope) -> None:
     if asked and asked.isdecimal():
         one(stamp, int(asked), at, names)
         return
-    spikes = data.spikes(stamp, at.where.brands, at.where.countries, at.since, at.until + 1)
+    spikes = data.spikes(stamp, at.where.brands, at.where.countries, at.since, at.until)
     spikes = figures.events(spikes)  # one for each brand, region and stretch of time
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])

@@ -237,6 +237,21 @@ def test_of_past_days_what_is_due_and_open_is_told_by_now(opened: Open, filled: 
     assert "within its usual range now" not in text, "one that began later is open"
 
 
+def test_a_spike_of_the_next_midnight_is_not_of_the_day(opened: Open, writable: Path) -> None:
+    midnight = datetime(2026, 3, 6, tzinfo=UTC)
+    end = midnight + timedelta(hours=2)
+    with Store(writable) as store:
+        store.save_spikes(
+            [Spike("Borealis", "*", "volume", midnight, midnight, end, 3.0, 30.0, 1e-5, 3.0, ())],
+            epoch(seed.NOW),
+        )
+    for day, told in (("2026-03-05", False), ("2026-03-06", True)):
+        dates = {"from": day, "to": day, "brand": "Borealis"}
+        for view in ("live", "spikes"):
+            text = page_text(opened(view, db=writable, **dates))
+            assert ("6 Mar 00:00 to 6 Mar 02:00" in text) == told
+
+
 @pytest.mark.parametrize("answer", ["unanswered", "answered", "unknown"])
 def test_a_figure_of_the_inbox_opens_into_as_many_posts(
     opened: Open, filled: Path, answer: str
