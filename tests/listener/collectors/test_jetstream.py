@@ -15,7 +15,7 @@ from fake import SimClock
 from harness import collector, walk
 from websockets.sync.server import ServerConnection, serve
 
-from listener.collectors.jetstream import Jetstream, JetstreamOptions
+from listener.collectors.jetstream import Jetstream, JetstreamOptions, Spellings
 from listener.errors import PlatformError
 from listener.matching import BrandTerms
 from listener.mention import Query
@@ -169,3 +169,33 @@ def test_every_spelling_is_listened_for_in_one_stream() -> None:
     (query,), left = Jetstream.plan_queries([brand], JetstreamOptions())
     assert {"Lufthansa", "luftansa", "fly"} <= set(query.terms)
     assert left == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "McDonald’s was terrible",
+        "McDonald`s again",
+        "Acme\nTea was bad",
+        "acme\u00a0tea",
+        "Coca‑Cola",
+        "Häagen Dazs",
+        "Ａｃｍｅ Ｔｅａ",
+        "so tired of #AcmeTea",
+        "c&a is closed",
+        "Ｃ＆Ａ is closed",
+        "at CocaCola",
+    ],
+)
+def test_a_spelling_is_found_as_the_matcher_reads_it(text: str) -> None:
+    terms = ("McDonald's", "Acme Tea", "AcmeTea", "Coca-Cola", "Häagen-Dazs", "C&A", "CocaCola")
+    assert Spellings(terms).found_in(text)
+
+
+@pytest.mark.parametrize("text", ["vitamin c and tea", "acm etea", "c is a letter", "ac me tea"])
+def test_folding_lets_no_posts_in_that_hold_no_spelling(text: str) -> None:
+    assert not Spellings(("Acme Tea", "C&A", "C++")).found_in(text)
+
+
+def test_without_spellings_all_posts_are_kept() -> None:
+    assert Spellings(()).found_in("anything")
