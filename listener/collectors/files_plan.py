@@ -192,13 +192,18 @@ def _namespace(key: str, ids: Sequence[str], fingerprint: str, notes: list[str])
     return namespace
 
 
-def rows_of(source: Source, dialect: Dialect, cut: Cutter | None = None) -> CsvRows | JsonRows:
-    """The rows of an open file. ``cut`` lets a CSV tell a row by the time in it."""
+def rows_of(
+    source: Source, dialect: Dialect, cut: Cutter | None = None, *, wait: bool = False
+) -> CsvRows | JsonRows:
+    """The rows of an open file. ``cut`` lets a CSV tell a row by the time in it; ``wait`` leaves a last
+    row that is not written to its end."""
     if dialect.format != "csv":
-        return JsonRows(source, dialect)
+        return JsonRows(source, dialect, wait=wait)
     if cut is None:
-        return CsvRows(source, dialect)
-    return CsvRows(source, dialect, lambda cells: kind_of(cut(cells)[2].strip()) is not None)
+        return CsvRows(source, dialect, wait=wait)
+    return CsvRows(
+        source, dialect, lambda cells: kind_of(cut(cells)[2].strip()) is not None, wait=wait
+    )
 
 
 def _sample(

@@ -36,8 +36,15 @@ def row(number: int, text: str = "hello there") -> list[str]:
 
 
 def pages(path: Path, cursor: dict[str, Any] | None = None, **options: Any) -> list[Page]:
+    """As ``groundswell import`` reads the file."""
     made = FilesOptions(path=str(path), **options)
-    return list(Files(Context("files", made)).fetch(ANY, cursor))
+    return list(Files(Context("import:test", made)).fetch(ANY, cursor))
+
+
+def look(path: Path, cursor: dict[str, Any] | None) -> Page:
+    """One look at a file that is followed."""
+    (page,) = Files(Context("files", FilesOptions(path=str(path)))).fetch(ANY, cursor)
+    return page
 
 
 def read(path: Path, **options: Any) -> tuple[list[Post], list[Reject]]:
@@ -531,6 +538,76 @@ def test_a_file_that_grew_goes_on_and_another_file_starts_anew(tmp_path: Path) -
     ]
     write(file, [row(i) for i in range(100, 103)])
     assert len(pages(file, cursor=cursor)[0].posts) == 3
+
+
+GROWING = {
+    "a.csv": (
+        "id,created_at,text\n9001001,2026-03-01T10:00:00Z,Acme is fine\n"
+        '9001002,2026-03-01T10:01:00Z,"Acme is terrible,\nand never\nagain"\n'
+        "9001003,2026-03-01T10:02:00Z,Acme third\r\n"
+    ),
+    "a.jsonl": "".join(
+        json.dumps(
+            {"id": 9001001 + n, "created_at": f"2026-03-01T10:0{n}:00Z", "text": f"Acme {n}"}
+        )
+        + "\n"
+        for n in range(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_last_row_that_is_half_written_waits_for_the_rest(tmp_path: Path, name: str) -> None:
+    file, text = tmp_path / name, GROWING[name]
+    file.write_bytes(text.encode())
+    whole = [p.text for p in look(file, None).posts]
+    assert len(whole) == 3
+    begins = text.index("9001002")
+    for cut in range(begins + 1, len(text) + 1):
+        file.write_bytes(text[:cut].encode())
+        first = look(file, None)
+        file.write_bytes(text.encode())
+        second = look(file, first.cursor)
+        assert [p.text for p in (*first.posts, *second.posts)] == whole, text[:cut]
+        assert not first.rejected
+        assert not second.rejected
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_last_row_without_a_line_break_is_taken_when_the_file_stands_still(
+    tmp_path: Path, name: str
+) -> None:
+    file, text = tmp_path / name, GROWING[name]
+    file.write_text(text[: text.rindex("Acme") + 4])
+    first = look(file, None)
+    second = look(file, first.cursor)
+    third = look(file, second.cursor)
+    assert (len(first.posts), len(first.rejected)) == (2, 0)
+    assert len(second.posts) + len(second.rejected) == 1
+    assert not third.posts
+    assert not third.rejected
+    assert len(read(file)[0]) + len(read(file)[1]) == 3  # an import takes it at once
+
+
+def test_a_quote_that_never_closes_keeps_a_growing_file_from_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(i) for i in range(9)])
+    broken = file.read_text().replace("hello there", '"hello there', 1)
+    file.write_text(broken + "9001,2026-")
+    page = look(file, None)
+    assert len(page.posts) + len(page.rejected) == 9
+
+
+def test_an_archive_that_is_being_written_waits_for_the_rest(tmp_path: Path) -> None:
+    whole = gzip.compress(write(tmp_path / "b.csv", [row(i) for i in range(3000)]).read_bytes())
+    file = tmp_path / "a.csv.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    options = FilesOptions(path=str(file))
+    first = list(Files(Context("files", options)).fetch(ANY, None))
+    file.write_bytes(whole)
+    second = list(Files(Context("files", options)).fetch(ANY, first[-1].cursor))
+    posts = [p.native_id for page in (*first, *second) for p in page.posts]
+    assert posts == [row(i)[0] for i in range(3000)]
+    assert not any(page.rejected for page in first + second)
 
 
 def test_position_and_coverage_are_told(tmp_path: Path) -> None:
