@@ -109,12 +109,15 @@ class Gathering:
     def brand_of(self, post: Post) -> str | None:
         """The brand whose own account wrote this, or None: a customer, a stranger, not known.
 
-        A handle is the brand's on its own platform only: elsewhere it may be anybody's. An export
+        A handle is the brand's on its own platform only: elsewhere it may be anybody's. Jetstream
+        names authors by their DIDs alone, so a DID among the handles is the brand's as well. An export
         that says "from the brand" of an account that no brand lists is believed, and the handle
         stands for the brand.
         """
         handle = (post.author.handle or "").lstrip("@").lower()
         known = self._handles.get((post.platform, handle))
+        if known is None and post.author.id and post.author.id.startswith("did:"):
+            known = self._handles.get((post.platform, post.author.id.lower()))
         if post.incoming is not True and known is not None:
             return known
         if post.incoming is False:
