@@ -16,7 +16,15 @@ from pydantic import Field, field_validator
 
 from listener.collectors import Options
 from listener.collectors import columns as c
-from listener.collectors.dates import Dates, OrderVotes, has_zone, kind_of, majority
+from listener.collectors.dates import (
+    UNKNOWN_ZONE,
+    Dates,
+    OrderVotes,
+    has_zone,
+    kind_of,
+    majority,
+    without_zone,
+)
 from listener.collectors.dialect import Dialect, Source, dialect_of, opened
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
@@ -156,9 +164,11 @@ def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Seq
     """The format most times are in. Raises InputError when the column holds no times at all."""
     kind, _ = majority(created)
     if kind is None and any(created):
+        first = next(filter(None, created))
+        zone = f" ({UNKNOWN_ZONE})" if kind_of(without_zone(first)) is not None else ""
         raise InputError(
             f"{path}: column {column!r} holds no times we can read, such as "
-            f"{next(filter(None, created))[:40]!r}. The columns are: {', '.join(columns)}. "
+            f"{first[:40]!r}{zone}. The columns are: {', '.join(columns)}. "
             "Say which it is with --map created=COLUMN"
         )
     return kind or "iso"

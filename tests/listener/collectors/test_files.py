@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from listener.collectors import Context, Page, Reject
+from listener.collectors.dialect import dialect_of
 from listener.collectors.files import Files, FilesOptions, inspect
 from listener.errors import InputError
 from listener.mention import Post, Query
@@ -262,6 +263,42 @@ def test_lines_above_the_heads_and_a_sep_line(tmp_path: Path) -> None:
     sep = tmp_path / "c.csv"
     sep.write_text("sep=;\n" + body.replace(",", ";"))
     assert len(read(sep)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("heads", "rows"),
+    [
+        ("Datum;Inhalt;Verfasser;Typ", "2026-03-01 1{}:00;Acme ist schon wieder kaputt;anna;Post"),
+        ("Fecha;Mensaje;Usuario;Formato", "1.º de marzo, 1{}:00;Acme otra vez roto;ana;tweet"),
+        ("日付;本文;種別", "2026-03-01 1{}:00;Acmeのやかん が壊れた;post"),
+        (";Texte;Genre", "le premier mars;Acme est encore en panne {};post"),
+    ],
+)
+def test_a_cell_that_reads_like_a_head_makes_no_heads(
+    tmp_path: Path, heads: str, rows: str
+) -> None:
+    file = tmp_path / "a.csv"
+    lines_ = [rows.format(n) for n in range(3)]
+    for above in ("", "Report of Acme;;;;\n\n"):
+        file.write_text(above + "\n".join([heads, *lines_]) + "\n", encoding="utf-8")
+        assert dialect_of(file).heads == tuple(heads.split(";"))
+
+
+def test_times_in_named_zones_are_the_posts_times_and_no_other_column_is(tmp_path: Path) -> None:
+    heads = ("Page Created", "Post Created", "Message")
+    known = [["2012-05-01 13:01:00", f"2024-01-0{n} 21:00:12 EST", "Acme broke"] for n in (1, 2)]
+    file = write(tmp_path / "a.csv", known, heads)
+    assert inspect(file).mapping["created"] == "Post Created"
+    assert not any("time zone" in note for note in inspect(file).notes)
+    posts, rejects = read(file)
+    assert posts[0].created_at == datetime(2024, 1, 2, 2, 0, 12, tzinfo=UTC)
+    assert not rejects
+    unknown = [[row[0], row[1].replace("EST", "IST"), row[2]] for row in known]
+    with pytest.raises(InputError, match=r"'Post Created' .*IST.*its time zone is not known"):
+        inspect(write(file, unknown, heads))
+    nothing = [[row[0], row[2]] for row in known]
+    with pytest.raises(InputError, match="no column seems to hold when it was written"):
+        inspect(write(file, nothing, ("Account Created", "Message")))
 
 
 def test_a_carriage_return_inside_an_unquoted_cell_ends_no_row(tmp_path: Path) -> None:
