@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from listener.collectors import Collector, Coverage, Cursor, Page, Readiness, Reject
 from listener.collectors.columns import FIELDS
 from listener.collectors.dialect import Source, opened
-from listener.collectors.files_plan import FilesOptions, Plan, inspect, rows_of
+from listener.collectors.files_plan import (
+    FilesOptions,
+    Plan,
+    inspect,
+    known_namespace,
+    rows_of,
+)
 from listener.collectors.files_posts import Rules, build
 from listener.collectors.rows import Damaged, cell
 from listener.errors import InputError
@@ -54,7 +61,8 @@ class Files(Collector):
         return Readiness(True, f"reads {path}")
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
-        """All rows after the cursor's. A cursor of another file (or of none) starts at the top.
+        """All rows after the cursor's. A cursor of another file (or of none) starts at the top; of the
+        same file with other columns, too, under the keys that its rows have already.
 
         Of a file that is followed, a last row that is not written to its end waits until two looks
         have found the file at the same size: whoever writes it is not done. An import takes it.
@@ -65,6 +73,7 @@ class Files(Collector):
         plan = self.plan
         if plan is None or plan.path != Path(options.path):
             plan = self.plan = inspect(options.path, options)
+        plan = replace(plan, namespace=known_namespace(plan, cursor))
         done, size = 0, None
         if cursor and cursor.get("fingerprint") == plan.fingerprint:
             done, size = int(cursor.get("row", 0)), cursor.get("waits_at")
@@ -116,6 +125,8 @@ class Files(Collector):
     ) -> Page:
         times = [p.created_at for p in posts]
         cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint}
+        if plan.namespace:
+            cursor |= {"start": plan.start, "namespace": plan.namespace}
         if waits:
             cursor["waits_at"] = plan.bytes
         return Page(

@@ -78,6 +78,8 @@ class Plan:
     """How a file will be read. ``mapping`` is field → column; ``notes`` are sentences to print.
 
     ``rows`` counts data rows, ``bytes`` the file on disk; ``examples`` is a sample value by field.
+    ``fingerprint`` is of the columns and of the first row whole: where it changes, a file is read anew.
+    ``start`` is of what the first row says: where it is the same, the rows keep their keys.
     """
 
     path: Path
@@ -92,6 +94,7 @@ class Plan:
     rows: int
     bytes: int
     fingerprint: str
+    start: str = ""
     notes: tuple[str, ...] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
 
@@ -136,8 +139,8 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)
-    start = repr((columns, sampled[0] if sampled else ()))
-    fingerprint = hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:16]
+    first_row = sampled[0] if sampled else ()
+    start = _hash([first_row[AT[name]] for name in SAID] if first_row else [])
     return Plan(
         path=path,
         dialect=dialect,
@@ -145,12 +148,13 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
         mapping=mapping,
         platform=platform,
         key=key,
-        namespace=_namespace(key, ids, fingerprint, notes),
+        namespace=_namespace(key, ids, start, notes),
         dates=dates,
         markup=any(MARKUP.search(cells[AT["text"]]) for cells in sampled[:200]),
         rows=scan.rows,
         bytes=path.stat().st_size,
-        fingerprint=fingerprint,
+        fingerprint=_hash((columns, first_row)),
+        start=start,
         notes=tuple(notes),
         examples={
             name: next((cells[i] for cells in sampled if cells[i].strip()), "")[:60]
@@ -190,16 +194,35 @@ def _dates(
     return Dates(kind, zone, order)
 
 
-def _namespace(key: str, ids: Sequence[str], fingerprint: str, notes: list[str]) -> str:
-    """What ids that count from 1 are told apart by from the next export's; empty for other ids."""
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _namespace(key: str, ids: Sequence[str], start: str, notes: list[str]) -> str:
+    """What ids that count from 1 are told apart by from the next export's; empty for other ids.
+
+    Keys that appear further down in a file that grows, and likes that change, leave it as it is.
+    """
     if key != "id" or not _private(ids):
         return ""
-    namespace = fingerprint[:6] + "-"
     notes.append(
-        "ids are short numbers that another file may use too; in keys they start with "
-        f"{namespace} (made from this file's heads and first row)"
+        "ids are short numbers that another file may use too; in keys they start with six characters "
+        "made from this file's first row"
     )
-    return namespace
+    return start[:6] + "-"
+
+
+def known_namespace(plan: Plan, cursor: Mapping[str, Any] | None) -> str:
+    """The namespace that this file's rows have in the store already, else the plan's.
+
+    Cursors from before they named it are of files whose namespace was made from the fingerprint.
+    """
+    if not plan.namespace or not cursor:
+        return plan.namespace
+    if "start" not in cursor:
+        same = cursor.get("fingerprint") == plan.fingerprint
+        return plan.fingerprint[:6] + "-" if same else plan.namespace
+    return str(cursor["namespace"]) if cursor["start"] == plan.start else plan.namespace
 
 
 def rows_of(

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from listener.cli.operate import _import_file
 from listener.collectors import Context, Page, Reject
 from listener.collectors.dialect import dialect_of
 from listener.collectors.files import Files, FilesOptions, inspect
+from listener.config import parse_config
 from listener.errors import InputError
 from listener.mention import Post, Query
+from listener.pipeline import Pipeline
+from listener.store import Store
 
 ANY = Query("all", (), ())
 HEADS = ("id", "created_at", "text", "username")
@@ -126,6 +131,54 @@ def test_two_files_that_count_from_one_do_not_collide(tmp_path: Path) -> None:
     (again,), _ = read(write(tmp_path / "copied elsewhere.csv", rows[0]))
     assert one.key != two.key
     assert one.key == again.key
+
+
+NUMBERED = [
+    {"id": n, "created_at": f"2026-03-01T10:0{n}:00Z", "text": f"Acme {n}", "likes": 0}
+    for n in range(1, 5)
+]
+
+
+def test_rows_keep_their_keys_when_a_file_gets_new_columns_or_other_counts(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    first = look(file, None)
+    keys = [p.key for p in first.posts]
+    answer = {**NUMBERED[0], "id": 5, "in_reply_to_id": 4}
+    second = look(lines(file, {**NUMBERED[0], "likes": 3}, *NUMBERED[1:], answer), first.cursor)
+    assert [p.key for p in second.posts][:4] == keys
+    assert second.posts[-1].reply_to == first.posts[-1].native_id
+    assert {p.key for p in read(file)[0]} == {p.key for p in second.posts}
+    other = look(lines(file, {**NUMBERED[0], "text": "another file"}), second.cursor)
+    assert other.posts[0].key not in keys
+
+
+def test_a_store_from_before_keeps_its_keys(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    plan = inspect(file)
+    before = {"row": 2, "fingerprint": plan.fingerprint}
+    old = plan.fingerprint[:6] + "-"
+    grown = look(file, before)
+    assert [p.native_id for p in grown.posts] == [f"{old}3", f"{old}4"]
+    lines(file, *NUMBERED, {**NUMBERED[0], "id": 5, "in_reply_to_id": 4})
+    assert [p.native_id for p in look(file, grown.cursor).posts] == [
+        f"{old}{n}" for n in range(1, 6)
+    ]
+
+
+def test_an_import_of_a_file_that_an_older_version_imported_stores_nothing(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    plan = inspect(file)
+    one = Files(Context("import:older name.jsonl", FilesOptions(path=str(file))))
+    one.plan = replace(plan, namespace=plan.fingerprint[:6] + "-")
+    (page,) = one.fetch(ANY, None)
+    page = replace(page, cursor={"row": 4, "fingerprint": plan.fingerprint})
+    with Store(tmp_path / "t.db") as store:
+        line = Pipeline(store, parse_config("brands: [{name: Acme, misspellings: []}]"))
+        name = one.context.source
+        line.keep(page, source=name, platform=plan.platform, query=plan.fingerprint)
+        for _ in range(2):
+            told, _ = _import_file(line, FilesOptions(path=str(file)), None, show=False)
+            assert (told["read"], told["stored"]) == (4, 0)
 
 
 def test_mastodon_markup_and_accounts(tmp_path: Path) -> None:
