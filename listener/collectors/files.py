@@ -141,9 +141,7 @@ class Files(Collector):
             ),
             rejected=rejects,
             complete=complete,
-            # An export that says what answers what carries its conversations: nobody answered there
-            # means that nobody did. One that does not leaves its threads unknown.
-            threads_read=bool({"reply_to", "conversation"} & set(plan.mapping)),
+            threads_read=plan.threads_read,
         )
 
     @staticmethod

@@ -110,6 +110,19 @@ class Plan:
             where.endswith("coordinates.coordinates"),
         )
 
+    @property
+    def threads_read(self) -> bool:
+        """Whether the replies in the file lead to the rows that they answer, so that nobody answered
+        there means that nobody did.
+
+        They do not where ids are not trusted, nor in Mastodon's own payloads, whose rows go by their
+        ``uri`` while ``in_reply_to_id`` is the server's number.
+        """
+        id_, reply = (self.mapping.get(f, "").rpartition(".")[2] for f in ("id", "reply_to"))
+        if self.key != "id" or (id_ == "uri" and reply == "in_reply_to_id"):
+            return False
+        return bool({"reply_to", "conversation"} & set(self.mapping))
+
     def cutter(self) -> Cutter:
         """A function from one row to its cells in the order of ``columns.FIELDS``."""
         return cutter(self.dialect.format, self.columns, self.mapping)

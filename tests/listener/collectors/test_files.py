@@ -181,6 +181,21 @@ def test_an_import_of_a_file_that_an_older_version_imported_stores_nothing(tmp_p
             assert (told["read"], told["stored"]) == (4, 0)
 
 
+def test_threads_whose_replies_lead_nowhere_stay_unknown(tmp_path: Path) -> None:
+    heads = (*HEADS, "in_reply_to_id")
+    rows = [[*row(1), ""], [*row(2), row(1)[0]]]
+    assert all(p.threads_read for p in pages(write(tmp_path / "a.csv", rows, heads)))
+    assert not any(p.threads_read for p in pages(tmp_path / "a.csv", key="content"))
+    status = {"created_at": "2026-03-01T09:00:00Z", "content": "<p>Acme broke</p>"}
+    site = "https://a.example/users/kim/statuses/"
+    file = lines(
+        tmp_path / "a.jsonl",
+        {**status, "id": "1", "uri": site + "1", "in_reply_to_id": None},
+        {**status, "id": "2", "uri": site + "2", "in_reply_to_id": "1"},
+    )
+    assert not any(p.threads_read for p in pages(file))
+
+
 def test_mastodon_markup_and_accounts(tmp_path: Path) -> None:
     file = lines(
         tmp_path / "a.jsonl",
