@@ -104,9 +104,10 @@ class Brand(Strict):
 
     def all_handles(self) -> tuple[str, ...]:
         """Every handle of every platform, without @, lower case, each once: what is looked for in
-        texts. Whose account wrote a post depends on the platform too."""
+        texts. Whose account wrote a post depends on the platform too, and there a DID may tell it,
+        which nobody writes."""
         found = (h.lstrip("@").lower() for hs in self.handles.values() for h in hs)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(h for h in found if not h.startswith("did:")))
 
     def terms(self, suspended: frozenset[str] = frozenset()) -> BrandTerms:
         """What the matcher looks for; ``suspended`` spellings were switched off by the audit."""
