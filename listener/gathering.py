@@ -152,15 +152,6 @@ class Gathering:
             now=epoch(self.clock()),
         )
 
-    def imported(self, fingerprint: str) -> Cursor | None:
-        """Where an import of this very file ended, under whatever name: its rows keep their keys."""
-        found = self.store.value(
-            "SELECT cursor FROM cursors WHERE query = ? AND source LIKE 'import:%' "
-            "ORDER BY updated_at LIMIT 1",
-            (fingerprint,),
-        )
-        return json.loads(found) if found else None
-
     def collector(self, source: Source) -> Collector:
         """The collector of a source, with its secrets, its clock and its purse."""
         found = collectors.load(source.platform)
