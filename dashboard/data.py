@@ -149,6 +149,24 @@ def _file(stamp: str) -> str:
 
 
 @_minutely
+def _first_hour(file: str, brands: tuple[str, ...]) -> int | None:
+    found = _store().span(brands)
+    return None if found is None else found[0]
+
+
+def first_hour(stamp: str, brands: tuple[str, ...]) -> int:
+    """From when on these brands (none named: all) are listened for; up to a minute old.
+
+    A brand that was added later has no zeros before its first post. Of brands that nobody named
+    yet, it is the first hour of the store.
+    """
+    reach = span(stamp)
+    assert reach is not None
+    found = _first_hour(_file(stamp), brands) if brands else None
+    return reach[0] if found is None else found
+
+
+@_minutely
 def _choices(file: str) -> dict[str, list[str]]:
     return _store().choices()
 
@@ -317,8 +335,9 @@ def mention(stamp: str, key: str) -> list[Row]:
 
 
 @_cached
-def thread(stamp: str, name: str) -> list[Row]:
-    return _store().thread_posts(name)
+def thread(stamp: str, name: str, key: str) -> tuple[list[Row], int]:
+    """Posts of a conversation around one of them, with the brand's own, and how many it has."""
+    return _store().thread_posts(name, key), _store().thread_size(name)
 
 
 @_cached

@@ -198,16 +198,6 @@ def hours(
     return Hours(first, **sums)
 
 
-def bucketed(values: Floats, size: int) -> Floats:
-    """Sums of ``size`` values each; a bucket with any unknown value is unknown."""
-    if size == 1 or not len(values):
-        return values
-    padding = (-len(values)) % size
-    padded = np.concatenate([values, np.zeros(padding)])
-    sums: Floats = padded.reshape(-1, size).sum(axis=1)
-    return sums
-
-
 def trailing(values: Floats, size: int) -> Floats:
     """At each place the sum of the ``size`` values that end there; NaN where they are not all known."""
     out = np.full(len(values), np.nan)
@@ -327,11 +317,26 @@ def bucket_hours(seconds: int) -> int:
 
 
 def floor(moment: int, size: int, zone: ZoneInfo) -> int:
-    """The last time at or before a moment where a bucket of ``size`` hours begins, by local clock."""
-    local = datetime.fromtimestamp(moment, UTC).astimezone(zone)
+    """The last time at or before a moment where a bucket of ``size`` hours begins, by local clock.
+
+    Counts are of whole hours of UTC, in every zone: where that hour holds two local days, it belongs
+    to the later one.
+    """
+    end_of_hour = moment - moment % HOUR + HOUR - 1
+    local = datetime.fromtimestamp(end_of_hour, UTC).astimezone(zone)
     hour = local.hour - local.hour % min(size, 24)
-    begin = int(local.replace(hour=hour, minute=0, second=0, microsecond=0).timestamp())
-    return begin - begin % HOUR  # counts are of whole hours of UTC, in every zone
+    fold = (
+        local.fold if size == 1 else 0
+    )  # of an hour that comes twice, the first begins the bucket
+    begin = int(local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=fold).timestamp())
+    return begin - begin % HOUR
+
+
+def after(begin: int, size: int, zone: ZoneInfo) -> int:
+    """Where the bucket that began there ends: by local clock, so that a day may have 23 or 25 hours."""
+    if size == 1:
+        return begin + HOUR
+    return floor(begin + size * HOUR + min(size, 24) * HOUR // 2, size, zone)
 
 
 def bucket_words(size: int) -> str:
@@ -353,6 +358,14 @@ def judged_size(points: Sequence[Row], size: int) -> int:
     return max(24, size)
 
 
+def _summed(values: Floats, cuts: Sequence[int]) -> Floats:
+    """Sums of the stretches that begin at these places; one with any unknown value is unknown."""
+    if not cuts:
+        return np.zeros(0)
+    sums: Floats = np.add.reduceat(values, cuts)
+    return sums
+
+
 def trend(h: Hours, since: int, size: int, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Points of a trend: start, posts, copies, net with interval, and the usual with its range.
 
@@ -361,12 +374,16 @@ def trend(h: Hours, since: int, size: int, zone: ZoneInfo) -> list[dict[str, Any
     later in the point. The usual is of the same bucket in earlier weeks or days.
     """
     begin = floor(max(since, h.first), size, zone)
-    # Points before begin are only compared with. Of hours before the first one nothing is known: how
-    # many posts there were in that point is not, how those that are known feel is.
-    skip, before = (h.index(begin) % size, 0) if begin > h.first else (0, -h.index(begin))
-    start = h.first + (skip - before) * HOUR
+    # Points before begin are only compared with; larger ones than a day are compared with none.
+    edges = [floor(h.first, size, zone) if size <= 24 else begin]
+    while edges[-1] < h.last:
+        edges.append(after(edges[-1], size, zone))
+    # Of hours before the first one nothing is known: how many posts there were in that point is not,
+    # how those that are known feel is.
+    before, skip = max(0, -h.index(edges[0])), max(0, h.index(edges[0]))
+    cuts = [(edge - edges[0]) // HOUR for edge in edges[:-1]]
     sums = {
-        name: bucketed(np.concatenate([np.full(before, missing), getattr(h, name)[skip:]]), size)
+        name: _summed(np.concatenate([np.full(before, missing), getattr(h, name)[skip:]]), cuts)
         for name, missing in (
             ("posts", np.nan), ("copies", np.nan), ("negative", 0.0), ("neutral", 0.0),
             ("positive", 0.0),
@@ -377,16 +394,15 @@ def trend(h: Hours, since: int, size: int, zone: ZoneInfo) -> list[dict[str, Any
         expectations = usuals(sums["posts"], 24 // size)
     points = []
     for i, value in enumerate(sums["posts"]):
-        at = start + i * size * HOUR
-        if at < begin:
+        if edges[i] < begin:
             continue
         known, told = not np.isnan(value), not np.isnan(sums["negative"][i])
         expected = expectations[i]
         t = Tally(*(int(np.nan_to_num(sums[n][i])) for n in ("negative", "neutral", "positive")))
         points.append(
             {
-                "at": at,
-                "end": at + size * HOUR,
+                "at": edges[i],
+                "end": edges[i + 1],
                 "posts": float(value) if known else None,
                 "copies": float(sums["copies"][i]) if known else None,
                 "negative": float(sums["negative"][i]) if told else None,

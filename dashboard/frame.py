@@ -35,6 +35,7 @@ SPAN_WORDS = {
 DEFAULT_SPAN = "7d"
 REFRESH = 5  # seconds between looks at the store
 OLD = DAY  # when nothing is newer than this, "now" is the end of the data
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)  # in every zone after the epoch
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
 GROUP = "group:"
@@ -103,8 +104,9 @@ class Scope:
 
 
 def _valid_day(value: str) -> str:
+    """A day as an address names it, or ""; of one that no clock reaches the nearest that one does."""
     try:
-        return date.fromisoformat(value).isoformat()
+        return min(max(date.fromisoformat(value), FIRST_DAY), LAST_DAY).isoformat()
     except ValueError:
         return ""
 
@@ -145,6 +147,18 @@ def countries_of(regions: Sequence[str], groups: Mapping[str, Sequence[str]]) ->
     return tuple(dict.fromkeys(found)) or (("-",) if regions else ())
 
 
+def group_value(
+    name: str, codes: Sequence[str], countries: Sequence[str]
+) -> str | tuple[str, ...]:  # fmt: skip
+    """What ``region`` an address needs to open a group's row under a filter of these countries.
+
+    ``countries`` are those of the filter; none means all. Of a group that is only partly in it, the
+    row counts that part alone. Empty where no country of the group is in it.
+    """
+    shared = tuple(code for code in codes if code in countries)
+    return f"{GROUP}{name}" if not countries or len(shared) == len(codes) else shared
+
+
 def scope(
     choice: Choice, span: tuple[int, int], now: int, groups: Mapping[str, Sequence[str]], zone: ZoneInfo
 ) -> Scope:  # fmt: skip
@@ -157,6 +171,10 @@ def scope(
         stop = datetime.combine(date.fromisoformat(choice.last) + timedelta(days=1), time(), zone)
         since, until = int(start.timestamp()), int(stop.timestamp())
         live = live and until >= now
+        if (
+            not live
+        ):  # counts are of whole hours of UTC: where the days of a zone are not, both ends are
+            until -= until % HOUR
         end = min(until, clock) if clock > since else until  # hours to come are no silence
     elif choice.span == "all":
         since = span[0]
@@ -379,6 +397,17 @@ def unknown(stamp: str, where: Filter) -> list[tuple[int, int]]:
     if quiet is not None and quiet.unknown is not None:
         found = [*found, (quiet.unknown, data.now())]
     return found
+
+
+def heard_now(stamp: str, at: Scope) -> bool:
+    """Whether the last full hours of the time shown were heard well enough to call them calm.
+
+    Spikes are sought over all platforms, and by hours that are over: a source that fails now leaves a
+    gap up to the hour that is running, and what happens since then is not known either.
+    """
+    everywhere = Filter(brands=at.where.brands, since=at.history.since)
+    running = at.until - at.until % HOUR
+    return not any(a < at.until and b >= running for a, b in unknown(stamp, everywhere))
 
 
 def notices(stamp: str, at: Scope | None) -> None:

@@ -281,8 +281,8 @@ def net_range(t: figures.Tally) -> str:
 
 
 def region_table(
-    table: Mapping[str, figures.Tally], names: Mapping[str, str], regions: Mapping[str, str],
-    query: Mapping[str, Any], most: int,
+    table: Mapping[str, figures.Tally], names: Mapping[str, str],
+    regions: Mapping[str, str | tuple[str, ...]], query: Mapping[str, Any], most: int,
 ) -> str:  # fmt: skip
     """Regions with posts, copies, net sentiment and its range; unknown places have a row of their own.
 
@@ -300,7 +300,9 @@ def region_table(
     if rest.posts:
         rows.append(_table_row(f"{len(known) - most} more", rest))
     if "" in table:
-        title = inside("mentions", "unknown", **{**query, "region": regions.get("", "unknown")})
+        title = "unknown"
+        if "" in regions:
+            title = inside("mentions", title, **{**query, "region": regions[""]})
         rows.append(_table_row(title, table[""], "gs-unknown"))
     return (
         '<table class="gs-table"><thead><tr><th>Region</th><th>posts</th><th>copies</th>'
@@ -354,6 +356,14 @@ def facts(row: Row, zone: ZoneInfo) -> str:
         known.append(("answer", {"unknown": "unknown: the thread was not read"}.get(state, state)))
     cells = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in known)
     return f'<dl class="gs-known">{cells}</dl>'
+
+
+def known_of_it(shown: int, known: int) -> str:
+    """How much of a conversation stands below; that of a long one is a part."""
+    if shown < known:
+        most = f"{figures.count(shown)} of {figures.count(known)} posts that are known of it"
+        return f"{most}: those around this one, and the brand's own"
+    return f"{figures.count(known)} posts are known of it"
 
 
 def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -54,6 +55,15 @@ def _known_zone(value: str) -> str:
     return value
 
 
+def _phrase(value: str) -> str:
+    from sentiment.rules import plain
+
+    if not plain(value).strip():
+        raise ValueError("holds no words; write the phrase to look for in posts")
+    return value
+
+
+Phrase = Annotated[str, AfterValidator(_phrase)]
 Span = Annotated[int, BeforeValidator(seconds)]
 Zone = Annotated[str, BeforeValidator(_known_zone)]
 
@@ -75,7 +85,7 @@ class Brand(Strict):
     exclude: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     query: str | None = None
-    phrases: dict[str, Literal["negative", "neutral", "positive"]] = {}
+    phrases: dict[Phrase, Literal["negative", "neutral", "positive"]] = {}
     languages: tuple[str, ...] = ("en",)
     competitors: tuple[str, ...] = ()
     competitor: bool = False
@@ -106,9 +116,10 @@ class Brand(Strict):
 
     def all_handles(self) -> tuple[str, ...]:
         """Every handle of every platform, without @, lower case, each once: what is looked for in
-        texts. Whose account wrote a post depends on the platform too."""
+        texts. Whose account wrote a post depends on the platform too, and there a DID may tell it,
+        which nobody writes."""
         found = (h.lstrip("@").lower() for hs in self.handles.values() for h in hs)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(h for h in found if not h.startswith("did:")))
 
     def terms(self, suspended: frozenset[str] = frozenset()) -> BrandTerms:
         """What the matcher looks for; ``suspended`` spellings were switched off by the audit."""
@@ -301,6 +312,17 @@ class Model(Strict):
     name: str = "bundled"
     threshold: float = Field(0.0, ge=0, le=1)
 
+    @field_validator("name")
+    @classmethod
+    def _can_be_a_model(cls, value: str) -> str:
+        from sentiment.model import MODELS, is_model
+
+        if not is_model(value):
+            near = difflib.get_close_matches(value, ("bundled", "fast"), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"is no model{hint}; allowed are {MODELS}")
+        return value
+
 
 class Config(Strict):
     """keywords.yaml, checked."""
@@ -492,6 +514,8 @@ def _explain(
     path: tuple[str | int, ...] = tuple(item["loc"])
     line = _line(node, path)
     key = _dotted(path)
+    if path[-1:] == ("[key]",):  # pydantic's way to say that the key, not its value, is at fault
+        key = f"a key of {_dotted(path[:-2])}"
     message = str(item["msg"]).removeprefix("Value error, ")
     found = item.get("input")
     if item["type"] == "extra_forbidden":

@@ -87,9 +87,10 @@ class Grouper:
         best = self._closest(words, slots)
         if best is None:
             best = self._remember(key, words)
+            # Only a group's first post is looked for: what a restart reads back is the same.
+            self._tables[self._bands, slots] = best
         else:
             self._groups.move_to_end(best)
-        self._tables[self._bands, slots] = best
         return self._groups[best][0]
 
     def forget(self, keys: Collection[str]) -> None:

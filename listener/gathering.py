@@ -109,12 +109,15 @@ class Gathering:
     def brand_of(self, post: Post) -> str | None:
         """The brand whose own account wrote this, or None: a customer, a stranger, not known.
 
-        A handle is the brand's on its own platform only: elsewhere it may be anybody's. An export
+        A handle is the brand's on its own platform only: elsewhere it may be anybody's. Jetstream
+        names authors by their DIDs alone, so a DID among the handles is the brand's as well. An export
         that says "from the brand" of an account that no brand lists is believed, and the handle
         stands for the brand.
         """
         handle = (post.author.handle or "").lstrip("@").lower()
         known = self._handles.get((post.platform, handle))
+        if known is None and post.author.id and post.author.id.startswith("did:"):
+            known = self._handles.get((post.platform, post.author.id.lower()))
         if post.incoming is not True and known is not None:
             return known
         if post.incoming is False:
@@ -205,10 +208,13 @@ class Gathering:
         return pack([b.terms() for b in self.config.all_brands()], found, options)[0]
 
     def collect(self, source: Source) -> Saved:
-        """Walk one source to its end for all its queries; failures go into the ledger."""
-        _ = (
-            self.matcher
-        )  # none can be built? Then nothing is asked for (and paid) that nobody reads
+        """Walk one source to its end for all its queries; failures go into the ledger.
+
+        A host that cannot be reached, refuses or limits is left for this round, and the source's
+        other hosts are asked; a budget ends the round, as does a failure that is of no one host.
+        """
+        # Where no matcher can be built, nothing is asked for (and paid) that nobody reads.
+        _ = self.matcher
         saved = Saved()
         now = epoch(self.clock())
         self.failures.pop(source.name, None)
@@ -220,7 +226,12 @@ class Gathering:
             log.info("%s: the pause is over; it is asked again", source.name)
             self.store.release(source.name)
         collector = self.collector(source)
+        left: set[str] = set()  # hosts that failed in this round
+        reached = False
         for query in self.queries(source):
+            host = collector.host_of(query)
+            if host in left:
+                continue
             own, whose = query.name.startswith(ACCOUNT), None
             try:
                 cursor = self.store.cursor(source.name, query.name)
@@ -234,15 +245,23 @@ class Gathering:
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
+                    reached |= page.coverage.failed is None and page.coverage.requests > 0
                     if own:
                         whose = next(filter(None, map(self.brand_of, page.posts)), whose)
                         if page.complete:
                             self._account_read(source, query, whose, page.coverage.truncated)
             except CollectorError as error:
-                self._held_back(source, query, error)
-                if not isinstance(error, PlatformError) or isinstance(error, UnreachableError):
+                unreachable = isinstance(error, UnreachableError)
+                # Where there is no network at all, that is said once and not once a host.
+                self._held_back(
+                    source, query, error, quietly=unreachable and bool(left) and not reached
+                )
+                if isinstance(error, PlatformError) and not unreachable:
+                    continue
+                if not host or isinstance(error, BudgetError):
                     return saved  # a limit, a refused login, no network: so for the others too
-        if collector.reads_threads:
+                left.add(host)
+        if collector.reads_threads and (reached or not left):
             saved += self.read_threads(source, collector)
         return saved
 
@@ -301,8 +320,8 @@ class Gathering:
                 page = collector.thread(mention)
             except CollectorError as error:
                 self._held_back(source, Query("threads", (), ()), error)
-                if isinstance(error, PlatformError) and not isinstance(error, UnreachableError):
-                    # It may be this thread that the platform fails at: it does not come first again.
+                if isinstance(error, PlatformError):
+                    # It may be this thread, or its server alone: it does not come first again.
                     self.store.mark_thread_asked(row["thread"], now)
                 break
             except ValueError:
@@ -321,8 +340,14 @@ class Gathering:
                 self.store.mark_threads_read([row["thread"]], now)
         return saved
 
-    def _held_back(self, source: Source, query: Query, error: CollectorError) -> None:
-        """Note a failure; wait for the reset that was named, else back off with jitter."""
+    def _held_back(
+        self, source: Source, query: Query, error: CollectorError, *, quietly: bool = False
+    ) -> None:
+        """Note a failure; wait for the reset that was named, else back off with jitter.
+
+        A wait that an earlier host of this round asked for is not cut short. ``quietly``: into the
+        ledger, and not said again.
+        """
         now = epoch(self.clock())
         row = self.store.one("SELECT failures FROM health WHERE source = ?", (source.name,))
         failures = int(row["failures"]) if row else 0
@@ -333,6 +358,9 @@ class Gathering:
         if resets_at is None:
             delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
             resets_at = now + delay
+        held = self.store.holds().get(source.name)
+        if held is not None:
+            resets_at = max(resets_at, held["open_until"])
         self.store.save_failure(
             source=source.name,
             platform=source.platform,
@@ -345,6 +373,8 @@ class Gathering:
             requests=error.requests,
             cost_usd=error.cost_usd,
         )
+        if quietly:
+            return
         self.failures[source.name] = f"{error}; {_until(int(resets_at))}"
         log.warning("%s: %s", source.name, self.failures[source.name])
 

@@ -37,4 +37,5 @@ def score_of(row: Row, said: Judgement) -> Score:
     return Score(
         row["key"], row["brand"], said.label, said.negative, said.neutral, said.positive,
         said.confidence, language, said.intent, said.rule,
+        (row["text"], row["span_start"], row["span_end"], row["also"]),
     )  # fmt: skip

@@ -120,9 +120,11 @@ class Pipeline(Gathering):
             items = [item_of(row, self._rules(row["brand"])) for row in rows]
             judgements = self.judge_model.judge(items, threshold=threshold)
             scores = [score_of(row, said) for row, said in zip(rows, judgements, strict=True)]
-            self.store.save_scores(self.judge_model.version, scores, epoch(self.clock()))
-            done += len(rows)
+            kept = self.store.save_scores(self.judge_model.version, scores, epoch(self.clock()))
+            done += kept
             progress("judge", done)
+            if not kept:  # all were edited while the model read them: the next round has them anew
+                break
         return done
 
     def _rules(self, brand: str) -> tuple[Any, ...]:

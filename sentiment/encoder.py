@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sentiment.errors import SentimentError
+
 TOKENS_PER_BATCH = 2048
 """Keeps a batch's activations near the second-level cache; much larger batches were slower."""
 ROWS = 64
@@ -27,10 +29,16 @@ RAGGED = 0.8
 
 
 def best_dtype() -> torch.dtype:
-    """bfloat16 where the CPU multiplies it in hardware (AMX or AVX-512 BF16), else float32."""
+    """bfloat16 where the CPU multiplies it in hardware (AMX or AVX-512 BF16), else float32.
+
+    GROUNDSWELL_DTYPE overrides that; SentimentError where it names neither.
+    """
     wish = os.environ.get("GROUNDSWELL_DTYPE", "")
+    known = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+    if wish and wish not in known:
+        raise SentimentError(f"GROUNDSWELL_DTYPE is {wish!r}; set it to {' or '.join(known)}")
     if wish:
-        return {"bfloat16": torch.bfloat16, "float32": torch.float32}[wish]
+        return known[wish]
     has = torch.cpu.get_capabilities()
     fast = has.get("amx_bf16") or has.get("amx_bf16_supported") or has.get("avx512_bf16")
     return torch.bfloat16 if fast else torch.float32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +29,8 @@ def label_order(id2label: Mapping[int, str]) -> list[int]:
     as negative, neutral, positive, the order of TweetEval and of XLM-T.
     """
     names = [str(id2label[i]).strip().lower() for i in sorted(id2label)]
-    if len(names) == 3 and all(re.fullmatch(r"label_\d|\d", name) for name in names):
-        return [int(name[-1]) for name in names]
-    order = [_NAMES.get(name, -1) for name in names]
+    numbered = all(re.fullmatch(r"label_\d|\d", name) for name in names)
+    order = [int(name[-1]) if numbered else _NAMES.get(name, -1) for name in names]
     if sorted(order) != [0, 1, 2]:
         raise SentimentError(
             f"the checkpoint's labels are {', '.join(names)}; three are needed: {', '.join(LABELS)}. "
@@ -43,27 +44,24 @@ class Hub(Judge):
 
     def __init__(self, name: str, *, threads: int | None = None) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         super().__init__()
         use_threads(threads)
         self._torch: Any = torch
-        source, _, revision = name.partition("@")
-        kind: dict[str, Any] = (
-            {} if Path(source).is_dir() or not revision else {"revision": revision}
-        )
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(source, **kind)
-            self._model: Any = AutoModelForSequenceClassification.from_pretrained(source, **kind)
-        except (OSError, ValueError, ImportError) as error:
-            raise SentimentError(_reason(name, error)) from error
+        # A folder may have an @ in its name; only a hub id has a revision after one.
+        folder = Path(name) if Path(name).is_dir() else None
+        source, _, revision = (name, "", "") if folder else name.partition("@")
+        self._tokenizer, self._model = _read(name, source, revision)
         self._model.eval()
         self._order = label_order(self._model.config.id2label)
         most = min(int(getattr(self._tokenizer, "model_max_length", 512)), 512)
         positions = int(getattr(self._model.config, "max_position_embeddings", most + 2))
         self._length = min(most, 128, max(8, positions - 2))
         self.calibration = Calibration()
-        commit = getattr(self._model.config, "_commit_hash", None) or revision or "local"
+        if folder:
+            source, commit = folder.resolve().name, _digest(folder)
+        else:
+            commit = getattr(self._model.config, "_commit_hash", None) or revision or "unknown"
         self.version = f"hub:{source}@{str(commit)[:12]}"
         self.description = f"{self.version}, float32, not calibrated"
 
@@ -91,6 +89,53 @@ class Hub(Judge):
         return [s for s in out if s is not None]
 
 
+def _read(name: str, source: str, revision: str) -> tuple[Any, Any]:
+    """Tokenizer and model of a checkpoint, or SentimentError with one sentence.
+
+    transformers fills up what a checkpoint lacks, an empty vocabulary or random weights, and goes on;
+    such a model would say anything.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils.logging import get_verbosity, set_verbosity
+
+    kind: dict[str, Any] = {"revision": revision} if revision else {}
+    told = get_verbosity()
+    set_verbosity(logging.ERROR)  # no report of many lines beside our sentence
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **kind)
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            source, output_loading_info=True, ignore_mismatched_sizes=True, **kind
+        )
+    except Exception as error:  # damaged files raise whatever their readers raise
+        raise SentimentError(_reason(name, error)) from error
+    finally:
+        set_verbosity(told)
+    amiss = sorted({*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])})
+    if amiss:
+        some = ", ".join(amiss[:3]) + (f" and {len(amiss) - 3} more" if len(amiss) > 3 else "")
+        raise SentimentError(
+            f"the weights of {name!r} do not fit its config.json: {some} are missing or of another "
+            "size; choose a checkpoint that was trained to classify, or copy its files anew"
+        )
+    pieces, wanted = len(tokenizer), int(getattr(model.config, "vocab_size", 0) or 0)
+    if 2 * pieces < wanted:
+        raise SentimentError(
+            f"{name!r} has no usable tokenizer: it knows {pieces} pieces of words, the weights "
+            f"{wanted}; put the tokenizer's files (tokenizer.json or its vocabulary) beside config.json"
+        )
+    return tokenizer, model
+
+
+def _digest(folder: Path) -> str:
+    """Of all that a folder's checkpoint is read from: new weights in an old place are another model."""
+    seed = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.is_file():
+            with path.open("rb") as stream:
+                seed.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return seed.hexdigest()
+
+
 def _reason(name: str, error: Exception) -> str:
     """One sentence for what went wrong, from the many that transformers may raise."""
     if Path(name).is_dir():
@@ -108,4 +153,6 @@ def _reason(name: str, error: Exception) -> str:
 
 
 def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines()
+    said = lines[0][:200] if lines else ""
+    return said if " " in said else f"{type(error).__name__} {said}".strip()

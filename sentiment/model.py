@@ -27,6 +27,7 @@ __all__ = ["LABELS", "UNSURE", "Item", "Judge", "Judgement", "PhraseRule", "load
 Key = tuple[str, Spans]
 """A normalised text and where it names the brand: what a score is kept by."""
 UNSURE = "unsure"
+MODELS = "bundled, fast, a folder, or owner/name of the hub"
 CACHED = 50_000
 """Scores kept by normalised text and target: reposts and campaigns are judged once."""
 CHUNK = 4_096
@@ -173,6 +174,9 @@ class Bundled(Judge):
         if any(spans for _, spans in read):
             tokenise = self._tokenizer.encode_batch  # the fast one keeps no offsets
         encodings = tokenise([text for text, _ in read])
+        for i, (encoding, (_, spans)) in enumerate(zip(encodings, read, strict=True)):
+            if spans and self._missed(encoding, spans):
+                read[i], encodings[i] = self._nearer(*texts[i]) or (read[i], encoding)
         first, second = self._encoder.logits(
             [_encoded(e, spans) for e, (_, spans) in zip(encodings, read, strict=True)]
         )
@@ -180,6 +184,28 @@ class Bundled(Judge):
             Scored((a[0], a[1], a[2]), tuple(b))
             for a, b in zip(first.tolist(), second.tolist(), strict=True)
         ]
+
+    def _missed(self, encoding: Any, spans: Spans) -> bool:
+        """Whether the tokens that are read end before the first span."""
+        if len(encoding.ids) < self._encoder.length:
+            return False
+        tokens = tokens_of(encoding.offsets, spans[:1])
+        return not tokens or tokens[0] >= self._encoder.length - 1
+
+    def _nearer(self, text: str, spans: Spans) -> tuple[Key, Any] | None:
+        """``text`` cut closer to its first span, until that is read.
+
+        The window is in characters, and in Chinese or Amharic a hundred of them may be more tokens
+        than the model reads. None where no cut is close enough.
+        """
+        width = self._encoder.length
+        while width > 1:
+            cut = window(text, spans, width)
+            encoding = self._tokenizer.encode(cut[0])
+            if not self._missed(encoding, cut[1]):
+                return cut, encoding
+            width //= 2
+        return None
 
 
 def _encoded(encoding: Any, spans: Spans) -> Encoded:
@@ -197,11 +223,20 @@ def tokens_of(offsets: Sequence[tuple[int, int]], spans: Spans) -> tuple[int, ..
     )
 
 
+def is_model(name: str) -> bool:
+    """Whether ``name`` can be a model's; a hub id is taken as it is, and asked for at load."""
+    folder = bool(name.strip()) and Path(name).is_dir()
+    return name in ("bundled", "fast") or folder or "/" in name
+
+
 def load(model: str = "bundled", *, threads: int | None = None) -> Judge:
     """Load a judge: ``bundled``, ``fast``, a local folder, or a hub id (``owner/name[@revision]``).
 
-    Raises SentimentError where the files are missing or damaged, or the hub cannot be reached.
+    Raises SentimentError where the name is none of these, the files are missing or damaged, or the hub
+    cannot be reached.
     """
+    if not is_model(model):
+        raise SentimentError(f"there is no model {model!r}; allowed are {MODELS}")
     if model in ("bundled", "fast"):
         from sentiment.bundle import FOLDER
 
@@ -222,7 +257,8 @@ def use_threads(threads: int | None) -> None:
 
     if threads is not None and threads < 1:
         raise SentimentError(f"threads is {threads}; it must be 1 or more")
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    allowed = getattr(os, "sched_getaffinity", None)  # macOS has no such thing
+    torch.set_num_threads(threads or (len(allowed(0)) if allowed else os.cpu_count() or 1))
 
 
 def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

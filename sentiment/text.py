@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 
 MENTION = "@user"
 LINK = "http"
@@ -52,10 +53,13 @@ Spans = tuple[tuple[int, int], ...]
 
 _HERE, _ALSO, _CLOSE = "\ue000", "\ue001", "\ue002"
 _MARKS = re.compile(f"[{_HERE}{_ALSO}{_CLOSE}]")
-# Thai, Lao, Burmese, Khmer, kana and ideographs run on without spaces: there a word ends where it ends.
-_JOINED = re.compile(
-    r"(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\w@#]"
-)
+RUN_ON = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, kana and ideographs, as a class of a pattern: they run on without spaces,
+and a word ends where it ends."""
+_ALONE = re.compile(rf"[{RUN_ON}]")
+_JOINED = re.compile(rf"(?:(?![{RUN_ON}])[\w@#])+")
+Grow = Callable[[int, int], tuple[int, int]]
+"""From a place in a text to the whole words that it touches."""
 
 
 def normalise_marked(text: str, span: tuple[int, int], also: Spans = ()) -> tuple[str, Spans]:
@@ -71,14 +75,16 @@ def normalise_marked(text: str, span: tuple[int, int], also: Spans = ()) -> tupl
     start, end = max(0, span[0]), min(len(text), span[1])
     if start >= end:
         return normalise(text), ()
-    start, end = _whole_word(text, start, end)
+    whole = _whole_words(text)
+    start, end = whole(start, end)
     text = _MARKS.sub(" ", text)
-    places = {_whole_word(text, a, b) for a, b in also if 0 <= a < b <= len(text)}
+    places = {whole(a, b) for a, b in also if 0 <= a < b <= len(text)}
     far = end - MAX_CHARACTERS // 2  # keep the brand inside what is read of a very long post
     if far > 0:
         text, start, end = text[far:], max(0, start - far), end - far
         places = {(a - far, b - far) for a, b in places if a >= far}
-    places |= set(_named_again(text, start, end))
+    text = text[: 4 * MAX_CHARACTERS]  # no more of it is normalised
+    places = {p for p in places if p[1] <= len(text)} | set(_named_again(text, start, end))
     marked, at = "", 0
     apart = {p for p in places if p[1] <= start or p[0] >= end}
     for a, b in sorted({(start, end)} | apart, key=lambda p: (p[0], -p[1])):
@@ -89,12 +95,20 @@ def normalise_marked(text: str, span: tuple[int, int], also: Spans = ()) -> tupl
     return _unmarked(normalise(marked + text[at:]))
 
 
-def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
-    while start > 0 and _JOINED.match(text[start - 1]):
-        start -= 1
-    while end < len(text) and _JOINED.match(text[end]):
-        end += 1
-    return start, end
+def _whole_words(text: str) -> Grow:
+    """What makes a place in ``text`` whole words. The text is walked once, however many places ask."""
+    runs = [match.span() for match in _JOINED.finditer(text)]
+    starts = [start for start, _ in runs]
+
+    def run_at(position: int) -> tuple[int, int] | None:
+        found = bisect_right(starts, position) - 1
+        return runs[found] if found >= 0 and position < runs[found][1] else None
+
+    def grow(start: int, end: int) -> tuple[int, int]:
+        before, after = run_at(start - 1), run_at(end)
+        return before[0] if before else start, after[1] if after else end
+
+    return grow
 
 
 def _named_again(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -105,9 +119,12 @@ def _named_again(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     name = text[start:end].strip("@#")
     if len(name) < 2 or text[start:end] == MENTION:
         return
-    last = 0
+    whole, last, seen = _whole_words(text), 0, (-1, -1)
     for match in re.finditer(re.escape(name), text, re.IGNORECASE):
-        a, b = _whole_word(text, *match.span())
+        a, b = whole(*match.span())
+        if (a, b) == seen:  # a word that holds the name many times is looked at once
+            continue
+        seen = (a, b)
         apart = a >= last and (b <= start or a >= end)
         if apart and text[a:b].strip("@#").casefold() == name.casefold():
             yield a, b
@@ -133,7 +150,8 @@ def _unmarked(text: str) -> tuple[str, Spans]:
     return out, (here, *(s for s in spans if out[slice(*s)].strip()))
 
 
-_SENTENCE = re.compile(r"(?<=[.!?…。！？؟।])\s+|\s*[;\n]\s*")
+# Chinese and Japanese put no white space after a sentence.
+_SENTENCE = re.compile(r"(?<=[.!?…؟।])\s+|(?<=[。！？])[」』）”]*\s*|\s*[;\n]\s*")
 _CONTRAST = re.compile(
     r",?\s+\b(?:but|unlike|while|whereas|although|though|pero|mais|aber|ma|mas|tapi|lekin)\b",
     re.IGNORECASE,
@@ -155,10 +173,14 @@ def window(text: str, spans: Spans, width: int = 360) -> tuple[str, Spans]:
     if end - start > width:
         start = max(start, span[0] - width // 2)
         end = min(end, start + width)
-    while 0 < start < span[0] and not text[start - 1].isspace():
+    while 0 < start < span[0] and not _word_begins(text, start):
         start += 1
     inside = (span, *(s for s in spans[1:] if start <= s[0] and s[1] <= end))
     return text[start:end], tuple((a - start, b - start) for a, b in inside)
+
+
+def _word_begins(text: str, at: int) -> bool:
+    return text[at - 1].isspace() or _ALONE.search(text, at - 1, at + 1) is not None
 
 
 def clause(text: str, span: tuple[int, int]) -> str:

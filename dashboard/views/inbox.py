@@ -15,11 +15,12 @@ SHOWN = 30
 def show(stamp: str, at: Scope) -> None:
     names = charts.names()
     summary = data.response(stamp, at.where)
-    total = summary["conversations"]
-    if not any(total[k] for k in ("answered", "unanswered", "unknown")):
+    total, mentions = summary["conversations"], summary["mentions"]
+    # Who waits is told by mentions: a conversation that began before this time may go on in it.
+    if not any(mentions[k] for k in ("answered", "unanswered", "unknown")):
         frame.html(pieces.nothing("No mention of this time has been looked at for an answer yet."))
         return
-    frame.html(_tiles(total, summary["mentions"], at))
+    frame.html(_tiles(total, mentions, at))
     left, right = st.columns([1.5, 1])
     with left:
         page = frame.page_number(st.query_params.get("page"))
@@ -52,11 +53,13 @@ def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None
     frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row))
     if row["thread"] and row["reply_to"]:
         with st.expander("Conversation"):
-            frame.html(pieces.conversation(data.thread(stamp, row["thread"]), row["key"], at.zone))
+            posts, known = data.thread(stamp, row["thread"], row["key"])
+            frame.html(pieces.nothing(pieces.known_of_it(len(posts), known)))
+            frame.html(pieces.conversation(posts, row["key"], at.zone))
 
 
 def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
-    unanswered = figures.percent(total["share_unanswered"])
+    """Mentions that wait, as on the wall; then conversations, each told by its first mention."""
     known = total["answered"] + total["unanswered"]
 
     def posts(words: str, answer: str, first: str = "1") -> str:
@@ -64,15 +67,21 @@ def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
         query = {**at.choice.query(), "answer": answer, "first": first}
         return pieces.inside("mentions", words, **query)
 
-    several = f"{figures.count(mentions['unanswered'])} mentions in them"
+    share = "no conversation that began in this time could be read"
+    if known:
+        first = posts(figures.count(total["unanswered"]), "unanswered")
+        share = (
+            f"{first} of {figures.count(known)} conversations that could be read "
+            f"({figures.percent(total['share_unanswered'])} %), <em>by their first mention</em>"
+        )
+    unread = posts(f"{figures.count(mentions['unknown'])} mentions in them", "unknown", "")
     return pieces.tiles(
         [
             pieces.tile(
                 "Unanswered",
-                posts(figures.count(total["unanswered"]), "unanswered"),
-                f"{unanswered} % of {figures.count(known)} conversations that could be read"
-                f"<br><em>{posts(several, 'unanswered', '')}</em>",
-                kind="negative" if total["unanswered"] else "",
+                posts(figures.count(mentions["unanswered"]), "unanswered", ""),
+                f"<em>mentions, copies among them</em><br>{share}",
+                kind="negative" if mentions["unanswered"] else "",
             ),
             pieces.tile(
                 "Answered",
@@ -82,7 +91,7 @@ def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
             pieces.tile(
                 "Unknown",
                 posts(figures.count(total["unknown"]), "unknown"),
-                "<em>the thread was not read: neither answered nor not</em>",
+                f"<em>the thread was not read: neither answered nor not</em><br><em>{unread}</em>",
             ),
             pieces.tile(
                 "First response",

@@ -22,20 +22,17 @@ COUNTED = 500  # overdue mentions are counted up to here
 
 def show(stamp: str, at: Scope) -> None:
     names = charts.names()
-    reach = data.span(stamp)
-    assert reach is not None
+    first = max(at.history.since or 0, data.first_hour(stamp, at.where.brands))
     rows = data.history(stamp, ("hour", "label"), at.history, at.since)
     gaps = frame.unknown(stamp, at.history)
-    series = figures.hours(rows, max(at.history.since or 0, reach[0]), at.until, gaps)
+    series = figures.hours(rows, first, at.until, gaps)
     by_country = figures.tallies(data.counts(stamp, ("country", "label"), at.where), "country")
     regions = at.where.countries
-    spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until + 1)
+    spikes = data.spikes(stamp, at.where.brands, regions, at.since, at.until)
     spikes = figures.events(spikes)
     opened = [s for s in spikes if s["end"] is None]
 
-    # Spikes are sought over all platforms: only where none is heard is their end unknown.
-    everywhere = data.Filter(brands=at.where.brands, since=at.history.since)
-    heard = not any(a < at.until <= b for a, b in frame.unknown(stamp, everywhere))
+    heard = frame.heard_now(stamp, at)
     # Marks on the lines of one platform or language would be of posts that are not drawn.
     whole = not frame.spikes_of_all(at)
     frame.html(_tiles(stamp, at, series, opened, heard))
@@ -255,15 +252,18 @@ def _regions(
     kind = st.segmented_control(
         "Table by", kinds[1:], default=kinds[1], key="live-table", label_visibility="collapsed"
     ) if len(kinds) > 2 else "Countries"  # fmt: skip
+    label: dict[str, str | tuple[str, ...]] = {"": frame.UNKNOWN}
     if kind == "Own regions":
         table = figures.by_group(countries, groups)
-        label = {name: f"{frame.GROUP}{name}" for name in groups}
+        for name, codes in groups.items():
+            if value := frame.group_value(name, codes, at.where.countries):
+                label[name] = value
     elif kind == "Divisions" and divided:
         table = figures.tallies(data.counts(stamp, ("region", "label"), at.where), "region")
-        label = {}
+        label = {}  # no address names a division, or posts of the country that have none
     else:
-        table, label = dict(countries), {c: c for c in countries if c}
-    label[""] = frame.UNKNOWN
+        table = dict(countries)
+        label |= {c: c for c in countries if c}
     frame.html(pieces.region_table(table, names, label, at.choice.query(), REGIONS))
     if picked and picked[0].get("code"):
         st.switch_page(
@@ -288,7 +288,7 @@ def _open_spikes(
     if not shown and heard:
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:
-        frame.html(pieces.nothing("None is known; the hours since the last collection are not."))
+        frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in shown))
 
 

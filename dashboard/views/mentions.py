@@ -248,8 +248,8 @@ def one(stamp: str, key: str, at: Scope, names: Mapping[str, str]) -> None:
 
 def conversation(stamp: str, thread: str | None, key: str, at: Scope) -> None:
     """The posts of a thread in order; the brand's own are set apart."""
-    posts = data.thread(stamp, thread) if thread else []
-    frame.html(pieces.heading("Conversation", f"{len(posts)} posts are known of it"))
+    posts, known = data.thread(stamp, thread, key) if thread else ([], 0)
+    frame.html(pieces.heading("Conversation", pieces.known_of_it(len(posts), known)))
     if len(posts) <= 1:
         frame.html(pieces.nothing("No other post of this conversation has been seen."))
     frame.html(pieces.conversation(posts, key, at.zone))

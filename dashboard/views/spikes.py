@@ -24,7 +24,7 @@ def show(stamp: str, at: Scope) -> None:
     if asked and asked.isdecimal():
         one(stamp, int(asked), at, names)
         return
-    spikes = data.spikes(stamp, at.where.brands, at.where.countries, at.since, at.until + 1)
+    spikes = data.spikes(stamp, at.where.brands, at.where.countries, at.since, at.until)
     spikes = figures.events(spikes)  # one for each brand, region and stretch of time
     opened = [s for s in spikes if s["end"] is None]
     over = sorted((s for s in spikes if s["end"] is not None), key=lambda s: -s["start"])
@@ -38,6 +38,8 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.nothing("None of this time is still open."))
     elif not opened and frame.silence(stamp):
         frame.html(pieces.nothing("None is known. Nothing is collected: now is not known."))
+    elif not opened and not frame.heard_now(stamp, at):
+        frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
     elif not opened:
         frame.html(pieces.nothing("Everything is within its usual range now."))
     frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in opened))
@@ -106,9 +108,7 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
         return
     end = spike["end"] or now
     offset = figures.offset(end, at.zone)
-    reach = data.span(stamp)
-    assert reach is not None
-    since = max(spike["start"] - figures.WEEK, reach[0])
+    since = max(spike["start"] - figures.WEEK, data.first_hour(stamp, (spike["brand"],)))
     where = replace(data.spike_filter(spike), labels=(), since=since, until=None)
     days = [themes.day_of(t, offset) for t in (since, spike["start"], end - 1)]
     found = themes.lines(data.themes(stamp, where, offset), days[0], days[2])
@@ -118,9 +118,11 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
     if not found:
         frame.html(themes.empty(upto))
         return
-    query = {"brand": spike["brand"], "span": "all"}
+    # A row counts from a week before the spike to the end of its last day: so far it opens.
+    hours = f"{since}-{(days[2] + 1) * DAY - offset}"
+    query = {"brand": spike["brand"], "span": "all", "at": hours}
     if spike["region"] != "*":
-        query["region"] = spike["region"]
+        query["region"] = spike["region"] or frame.UNKNOWN
     frame.html(themes.table(found, spike["start"], at.zone, query))
 
 
@@ -178,11 +180,10 @@ def _counted(
         since=since,
         until=until,
     )
-    reach = data.span(stamp)
-    assert reach is not None
+    first = max(since, data.first_hour(stamp, where.brands))
     gaps = frame.unknown(stamp, replace(where, until=None))
     rows = data.counts(stamp, ("hour", "label"), where)
-    return rows, figures.hours(rows, max(since, reach[0]), until, gaps), gaps
+    return rows, figures.hours(rows, first, until, gaps), gaps
 
 
 def _recent(spike: data.Row, h: figures.Hours, now: int) -> why.Recent:

@@ -33,17 +33,18 @@ def show(stamp: str, at: Scope) -> None:
     parts = _parts([r for r in rows if r["hour"] >= at.since], by, column)
     totals = {name: figures.tally(part) for name, part in parts.items()}
     order = sorted((n for n in totals if n), key=lambda n: -totals[n].posts)
-    reach = data.span(stamp)
-    assert reach is not None
     gaps = frame.unknown(stamp, shown)
-    first = max(begin, reach[0])
+    first = max(begin, data.first_hour(stamp, at.where.brands))
 
     def drawn(part: list[data.Row], gaps: list[tuple[int, int]]) -> list[dict[str, Any]]:
         return figures.trend(figures.hours(part, first, at.until, gaps), first, size, at.zone)
 
     def own(name: str) -> list[tuple[int, int]]:
-        """A platform of its own line has its own silence, too."""
-        return frame.unknown(stamp, replace(shown, platforms=(name,))) if by == "platform" else gaps
+        """A platform of its own line has its own silence, too, and a brand its own beginning."""
+        if by == "platform":
+            return frame.unknown(stamp, replace(shown, platforms=(name,)))
+        began = data.first_hour(stamp, (name,)) if by == "brand" else first
+        return [(first, began), *gaps] if began > first else gaps
 
     series = {n: drawn(lines[n], own(n)) for n in order[:LINES]}
     whole = drawn(rows, gaps)
@@ -156,9 +157,12 @@ def _table(totals: dict[str, Tally], by: str, names: dict[str, str], at: Scope) 
     """Everything in figures, unknown included; each row opens into its posts."""
     whole = sum(totals.values(), Tally())
     key = {"own region": "region", "country": "region"}.get(by, by)
+    groups = data.settings().groups
     rows = []
     for name, t in sorted(totals.items(), key=lambda item: -item[1].posts):
-        value = f"{frame.GROUP}{name}" if by == "own region" and name else name or frame.UNKNOWN
+        value: str | tuple[str, ...] = name or frame.UNKNOWN
+        if by == "own region" and name in groups:
+            value = frame.group_value(name, groups[name], at.where.countries)
         words = pieces.safe(title(name, by, names))
         link = (
             words

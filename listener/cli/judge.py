@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from listener.cli.common import (
 if TYPE_CHECKING:
     from listener.store import Store
     from sentiment.model import Judge, Judgement
+    from sentiment.rules import PhraseRule
 
 BATCH = 512
 MODEL_HELP = "bundled, fast, a local folder, or a hub id (owner/name[@revision])."
@@ -176,60 +179,109 @@ Examples:
   groundswell rescore --model bundled
   groundswell rescore --model cardiffnlp/twitter-xlm-roberta-base-sentiment
   groundswell rescore --model ./my-checkpoint --limit 10000
+  groundswell rescore --again
 """
 )
 @click.option("--model", default=None, help=MODEL_HELP + " The configured one by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores to use; all by default.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many mentions.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Judge all mentions, those of this model too: for phrases or a threshold that changed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def rescore(
-    ctx: click.Context, model: str | None, threads: int | None, limit: int | None, as_json: bool
+    ctx: click.Context,
+    model: str | None,
+    threads: int | None,
+    limit: int | None,
+    again: bool,
+    as_json: bool,
 ) -> None:
-    """Judge stored mentions with another model, or with new weights.
+    """Judge stored mentions with another model, or with new weights, and show what it says.
 
-    Each batch is kept as it is done: stop at any time, run again, and it goes on where it was.
-    Scores of earlier models stay in the database under their version; human corrections stay on
-    top.
+    Judged are the mentions that show another model's word, also where this one has judged them
+    before. Each batch is kept as it is done: stop at any time, run the same again, and it goes on
+    where it was. Scores of other models stay in the database under their version; human
+    corrections stay on top.
     """
     from sentiment.model import load
 
     config = open_config(ctx)
     judge = load(model or config.model.name, threads=threads)
     rules = {b.name: b.phrase_rules() for b in config.all_brands()}
-    store = open_store(ctx)
-    total = store.count_without_score(judge.version)
+    run = Rescoring(open_store(ctx), judge, rules, config.model.threshold or None, again)
+    total, done = run.waiting(), 0
     total = min(total, limit) if limit else total
-    done = 0
     with progress() as bar:
         task = bar.add_task(f"judging with {judge.version}", total=total)
-        for count in _rescore(store, judge, rules, config.model.threshold or None, limit):
+        for count in run.batches(limit):
             done += count
             bar.update(task, completed=done)
-    left = store.count_without_score(judge.version)
+    left = run.waiting()
     if as_json:
         echo_json({"model": judge.version, "judged": done, "left": left})
     else:
         click.echo(f"{judge.version}: judged {done} mentions, {left} left")
 
 
-def _rescore(
-    store: Store, judge: Judge, rules: dict[str, Any], threshold: float | None, limit: int | None
-) -> Iterator[int]:
-    """Walk the mentions that lack this version's score; yields the size of each batch kept."""
-    from listener.judging import item_of, score_of
+class Rescoring:
+    """A walk over the stored mentions in the order of their keys.
 
-    after, done = ("", ""), 0
-    while limit is None or done < limit:
-        size = BATCH if limit is None else min(BATCH, limit - done)
-        rows = store.without_score(judge.version, after, size)
-        if not rows:
-            return
-        said = judge.judge(
-            [item_of(r, rules.get(r["brand"], ())) for r in rows], threshold=threshold
-        )
-        scores = [score_of(row, found) for row, found in zip(rows, said, strict=True)]
-        store.save_scores(judge.version, scores, int(time.time()))
-        after = (rows[-1]["key"], rows[-1]["brand"])
-        done += len(rows)
-        yield len(rows)
+    One over those that show another model's word needs no bookmark: what is done waits no longer.
+    One over all (``again``) keeps its place in the store, with the settings that it judges by.
+    """
+
+    BOOKMARK = "rescore_again"
+
+    def __init__(
+        self,
+        store: Store,
+        judge: Judge,
+        rules: Mapping[str, Sequence[PhraseRule]],
+        threshold: float | None,
+        again: bool,
+    ) -> None:
+        self.store, self.judge, self.rules = store, judge, rules
+        self.threshold, self.again = threshold, again
+        phrases = {b: [(r.phrase, r.label) for r in found] for b, found in rules.items() if found}
+        by = json.dumps([judge.version, threshold, phrases], sort_keys=True)
+        self.settings = hashlib.sha256(by.encode()).hexdigest()[:12]
+        self.after = self._bookmark() if again else ("", "")
+
+    def _bookmark(self) -> tuple[str, str]:
+        """Where a walk over all by the same settings was stopped; the begin where none was."""
+        kept = json.loads(self.store.meta(self.BOOKMARK) or "null")
+        return (kept[1], kept[2]) if kept and kept[0] == self.settings else ("", "")
+
+    def waiting(self) -> int:
+        """How many mentions are still to be judged."""
+        after = self.after if self.again else ("", "")
+        return self.store.count_waiting_for(self.judge.version, after, again=self.again)
+
+    def batches(self, limit: int | None) -> Iterator[int]:
+        """Judge, and yield the size of each batch that was kept."""
+        from listener.judging import item_of, score_of
+
+        done = 0
+        while limit is None or done < limit:
+            size = BATCH if limit is None else min(BATCH, limit - done)
+            version = self.judge.version
+            rows = self.store.waiting_for(version, self.after, size, again=self.again)
+            if not rows:
+                break
+            items = [item_of(row, self.rules.get(row["brand"], ())) for row in rows]
+            said = self.judge.judge(items, threshold=self.threshold)
+            scores = [score_of(row, found) for row, found in zip(rows, said, strict=True)]
+            self.after = (rows[-1]["key"], rows[-1]["brand"])
+            with self.store.write():
+                kept = self.store.save_scores(version, scores, int(time.time()))
+                if self.again:
+                    place = json.dumps([self.settings, *self.after])
+                    self.store.set_meta(self.BOOKMARK, place)
+            done += kept
+            yield kept
+        if self.again and not self.waiting():
+            self.store.set_meta(self.BOOKMARK, "null")  # the next one begins anew

@@ -151,7 +151,8 @@ def _import_file(
         aside = pipeline.store.path.with_name(plan.path.name + ".rejected.jsonl")
     with progress() as bar:
         task = bar.add_task("importing", total=plan.rows)
-        for page in collector.fetch(Query("all", (), ()), None):
+        before = pipeline.store.imported(plan.fingerprint) or {}
+        for page in collector.fetch(Query("all", (), ()), {**before, "row": 0}):
             saved += pipeline.keep(
                 page, source=collector.context.source, platform=plan.platform,
                 query=plan.fingerprint,

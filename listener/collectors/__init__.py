@@ -189,6 +189,12 @@ class Collector(ABC):
         """The query as the platform's search reads it."""
         return render(query, cls.grammar or Grammar(max_length=cls.max_query_length))
 
+    def host_of(self, query: Query) -> str:
+        """The host that this query is asked of, where a source has several: when it fails, only its
+        own queries are left for the round. ``""``: what fails for one query fails for all.
+        """
+        return ""
+
     @property
     def rechecks_per_hour(self) -> int:
         """How many stored posts the deletion sync asks about in an hour; 0 leaves it off."""

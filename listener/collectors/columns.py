@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from listener.collectors.dates import majority
+from listener.collectors.dates import majority, without_zone
 
 # The order is the order of the tuple of cells that a row is cut into.
 FIELDS = (
@@ -155,6 +155,12 @@ LANGUAGES = {
 }  # fmt: skip
 
 
+# Heads of times at which an account was made, which is long before it posts.
+OF_THE_AUTHOR = re.compile(
+    r"(account|user|author|profile|page|member).*(creat|since)|join|regist|birth"
+)
+
+
 def plain(head: str) -> str:
     """``Full Text`` → ``full_text``, ``createdAt`` → ``created_at``; dots of nested keys stay."""
     spread = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", head.strip())
@@ -185,7 +191,8 @@ def _fits(field: str, values: Sequence[str]) -> bool:
     if not filled:
         return field not in ("text", "created")
     if field == "created":
-        kind, share = majority(filled[:50])
+        # Times in a zone that we do not know are times: no other column is taken in their place.
+        kind, share = majority(map(without_zone, filled[:50]))
         return kind is not None and share >= 0.5
     if field == "platform":
         known = sum(v.lower() in PLATFORMS for v in filled)
@@ -228,7 +235,8 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
         for column in columns:
             values = [v for v in samples.get(column, ()) if v.strip()][:50]
             kind, share = majority(values)
-            if column not in taken and kind not in (None, "number", "serial") and share >= 0.9:
+            told = column not in taken and not OF_THE_AUTHOR.search(plains[column])
+            if told and kind not in (None, "number", "serial") and share >= 0.9:
                 found["created"] = column
                 taken.add(column)
                 break

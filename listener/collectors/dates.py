@@ -22,20 +22,39 @@ MONTHS = {
         1,
     )
 }
+# Hours from UTC of the zones that exports name. RFC 2822 settles those of North America; BST is taken
+# for Britain's. What names several zones (IST, AST) or half a year's (ET) is in none.
+HOURS = {
+    "UT": 0, "UTC": 0, "GMT": 0, "WET": 0,
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "AKST": -9, "AKDT": -8, "HST": -10, "BRT": -3,
+    "BST": 1, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
+    "WAT": 1, "CAT": 2, "SAST": 2, "EAT": 3, "PKT": 5, "WIB": 7, "HKT": 8, "SGT": 8, "JST": 9, "KST": 9,
+    "AWST": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+_NAMED = "|".join(sorted(HOURS, key=len, reverse=True))
 TWITTER = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [+-]\d{4} \d{4}")
 SPACED = re.compile(
-    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d:?\d\d)"
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?) "
+    rf"({_NAMED}|[+-]\d\d:?\d\d)"
 )
 NUMBER = re.compile(r"\d{9,16}(?:\.\d+)?(?:[eE]\+?\d+)?")
 SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
 NUMERIC = re.compile(
     r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})"
     r"(?:[ T,]+(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:\.\d+)?)?)?"
-    r"\s*([AaPp])?\.?(?:[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+    r"\s*(?:([AaPp])(?:\.?[Mm])?(?![A-Za-z]))?\.?"
+    rf"\s*(Z|{_NAMED}|[+-]\d\d:?\d\d)?"
 )
 MAIL = re.compile(
-    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:GMT|UTC?|[+-]\d{4})"
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? "
+    r"(?:GMT|UTC?|[ECMP][SD]T|[+-]\d{4})"
 )
+_ZONE = re.compile(
+    rf"(?:Z|[+-]\d\d:?\d\d)$|\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AaPp]\.?[Mm]\.?)? ?\b(?:{_NAMED})\b"
+)
+_ANY_ZONE = re.compile(r"(\d:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?) [A-Z]{2,5}\b")
+UNKNOWN_ZONE = "its time zone is not known; write it as +01:00"
 DAY_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of spreadsheets; its zone is the file's
 
 Order = str  # "mdy", "dmy" or "ymd"
@@ -43,9 +62,11 @@ Order = str  # "mdy", "dmy" or "ymd"
 
 @lru_cache(64)
 def offset(text: str) -> tzinfo:
-    """``+0530``, ``-08:00``, ``Z``, ``UTC`` as a zone."""
+    """``+0530``, ``-08:00``, ``Z``, ``UTC``, ``EST`` as a zone."""
     if text in ("Z", "UTC", "GMT", "+0000", "-0000", "+00:00"):
         return UTC
+    if text in HOURS:
+        return timezone(timedelta(hours=HOURS[text]))
     digits = text.replace(":", "")
     minutes = int(digits[1:3]) * 60 + int(digits[3:5])
     return timezone(timedelta(minutes=-minutes if digits[0] == "-" else minutes))
@@ -87,7 +108,7 @@ def iso(text: str, zone: tzinfo) -> datetime:
 
 
 def spaced(text: str, zone: tzinfo) -> datetime:
-    """ISO 8601 with a space before the offset: ``2015-02-24 11:35:52 -0800``, ``… UTC``."""
+    """ISO 8601 with a space before the offset: ``2015-02-24 11:35:52 -0800``, ``… UTC``, ``… EST``."""
     cut = text.rfind(" ")
     if cut < 16:
         raise ValueError(text)
@@ -147,6 +168,7 @@ def spelled(text: str, zone: tzinfo, order: Order) -> datetime:
     """
     import warnings
 
+    seconds = {name: hours * 3600 for name, hours in HOURS.items()}
     from dateutil.parser import (  # type: ignore[import-untyped]
         ParserError,
         UnknownTimezoneWarning,
@@ -158,11 +180,11 @@ def spelled(text: str, zone: tzinfo, order: Order) -> datetime:
             # A zone that dateutil does not know would be dropped, and the hour would be wrong.
             warnings.simplefilter("error", UnknownTimezoneWarning)
             one, other = (
-                parse(text, default=datetime(*d), dayfirst=order == "dmy")  # noqa: DTZ001
+                parse(text, default=datetime(*d), dayfirst=order == "dmy", tzinfos=seconds)  # noqa: DTZ001
                 for d in ((2001, 1, 1), (2004, 2, 2))
             )
     except UnknownTimezoneWarning as error:
-        raise ValueError("its time zone is not known; write it as +01:00") from error
+        raise ValueError(UNKNOWN_ZONE) from error
     except (ParserError, OverflowError, TypeError, AttributeError) as error:
         raise ValueError(text) from error
     if one != other:
@@ -239,6 +261,8 @@ class Dates:
         if not text:
             raise ValueError("the time is empty")
         kind = kind_of(text)
+        if kind is None and kind_of(without_zone(text)) is not None:
+            raise ValueError(f"the time {text[:40]!r} cannot be: {UNKNOWN_ZONE}")
         if kind is None:
             raise ValueError(f"the time {text[:40]!r} is in no format we know")
         try:
@@ -259,11 +283,12 @@ def majority(samples: Iterable[str]) -> tuple[str | None, float]:
 
 def has_zone(text: str) -> bool:
     """Whether a value says its own offset (or is an epoch number)."""
-    return bool(
-        NUMBER.fullmatch(text)
-        or re.search(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$", text)
-        or TWITTER.fullmatch(text)
-    )
+    return bool(NUMBER.fullmatch(text) or _ZONE.search(text) or TWITTER.fullmatch(text))
+
+
+def without_zone(text: str) -> str:
+    """A time without what stands behind it in capitals: a zone, whether we know it or not."""
+    return _ANY_ZONE.sub(r"\1", text)
 
 
 class OrderVotes:

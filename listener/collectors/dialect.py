@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from listener.errors import InputError
 
 HEAD_BYTES = 1 << 18
 LONGEST_CELL = 12_000_000  # characters; a cell of 10 MB is read, an unclosed quote is stopped
+DATED = re.compile(r"\d[-/.]\d{1,2}[-/.]\d|\d:\d\d|^\d{9,}$")  # a cell that tells a time
 DELIMITERS = ",;\t|"
 
 
@@ -174,9 +176,12 @@ def _csv_heads(
             continue
         widths = Counter(len(row) for _, row in rows[-40:])
         width, same = widths.most_common(1)[0]
-        at = max(range(min(30, len(rows))), key=lambda i: (recognised(rows[i][1]), -i))
-        if recognised(rows[at][1]) == 0:
+        at = max(range(min(30, len(rows))), key=lambda i: (_likely_heads(rows[i][1]), -i))
+        likely = _likely_heads(rows[at][1])
+        if likely == 0:
             at = next((i for i, (_, row) in enumerate(rows) if len(row) == width), 0)
+        elif likely == 1:
+            at = _above([row for _, row in rows[: at + 1]])
         known = recognised(rows[at][1])
         score = (float(min(known, 3)), same / len(rows[-40:]) if width > 1 else 0.0, float(known))
         if best is None or score > best[0]:
@@ -184,6 +189,24 @@ def _csv_heads(
     if best is None:
         raise InputError(f"{path} has no row that can be read as CSV or JSON lines")
     return best[1], best[2], best[3]
+
+
+def _likely_heads(row: list[str]) -> int:
+    """How many heads that we know are in a row; one alone in a row with a time is a cell of a post
+    ("Post", "tweet")."""
+    known = recognised(row)
+    return known if known > 1 or not any(map(DATED.search, row)) else 0
+
+
+def _above(rows: list[list[str]]) -> int:
+    """Where the heads stand, if only one cell of the last of these rows is a head that we know: it may
+    be a cell of a post, and then the first row that is filled as far as it is has the heads."""
+    width, filled = len(rows[-1]), sum(map(bool, rows[-1]))
+    return next(
+        i
+        for i, row in enumerate(rows)
+        if len(row) == width and (sum(map(bool, row)) >= max(2, filled - 1) or i + 1 == len(rows))
+    )
 
 
 def _some_rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:

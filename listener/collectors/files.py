@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from listener.collectors import Collector, Coverage, Cursor, Page, Readiness, Reject
 from listener.collectors.columns import FIELDS
 from listener.collectors.dialect import Source, opened
-from listener.collectors.files_plan import FilesOptions, Plan, inspect, rows_of
+from listener.collectors.files_plan import (
+    FilesOptions,
+    Plan,
+    inspect,
+    known_namespace,
+    rows_of,
+)
 from listener.collectors.files_posts import Rules, build
 from listener.collectors.rows import Damaged, cell
 from listener.errors import InputError
@@ -54,26 +61,37 @@ class Files(Collector):
         return Readiness(True, f"reads {path}")
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
-        """All rows after the cursor's. A cursor of another file (or of none) starts at the top."""
+        """All rows after the cursor's. A cursor of another file (or of none) starts at the top; of the
+        same file with other columns, too, under the keys that its rows have already.
+
+        Of a file that is followed, a last row that is not written to its end waits until two looks
+        have found the file at the same size: whoever writes it is not done. An import takes it.
+        """
         options = self._options
         if not options.path:
             raise InputError("the files collector needs a path")
         plan = self.plan
         if plan is None or plan.path != Path(options.path):
             plan = self.plan = inspect(options.path, options)
-        done = 0
+        plan = replace(plan, namespace=known_namespace(plan, cursor))
+        done, size = 0, None
         if cursor and cursor.get("fingerprint") == plan.fingerprint:
-            done = int(cursor.get("row", 0))
+            done, size = int(cursor.get("row", 0)), cursor.get("waits_at")
+        wait = not self.context.source.startswith("import:") and size != plan.bytes
         with opened(plan.path) as source:
-            yield from self._pages(plan, source, done, options.batch)
+            yield from self._pages(plan, source, done, options.batch, wait)
 
-    def _pages(self, plan: Plan, source: Source, done: int, batch: int) -> Iterator[Page]:
+    def _pages(
+        self, plan: Plan, source: Source, done: int, batch: int, wait: bool
+    ) -> Iterator[Page]:
+        """``wait``: a last row that is not written to its end is left for a later look."""
         cut, rules, columns = plan.cutter(), plan.rules, plan.columns
         width = len(columns)
         posts: list[Post] = []
         rejects: list[Reject] = []
         number = 0
-        for number, row in enumerate(rows_of(source, plan.dialect, cut), 1):
+        rows = rows_of(source, plan.dialect, cut, wait=wait)
+        for number, row in enumerate(rows, 1):
             if number <= done:
                 continue
             try:
@@ -93,16 +111,27 @@ class Files(Collector):
                 yield self._page(plan, posts, rejects, number)
                 posts, rejects = [], []
         self.position = plan.bytes
-        yield self._page(plan, posts, rejects, max(number, done), complete=True)
+        waits = rows.left and number >= done
+        yield self._page(plan, posts, rejects, max(number, done), complete=True, waits=waits)
 
     @staticmethod
     def _page(
-        plan: Plan, posts: list[Post], rejects: list[Reject], row: int, complete: bool = False
+        plan: Plan,
+        posts: list[Post],
+        rejects: list[Reject],
+        row: int,
+        complete: bool = False,
+        waits: bool = False,
     ) -> Page:
         times = [p.created_at for p in posts]
+        cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint}
+        if plan.namespace:
+            cursor |= {"start": plan.start, "namespace": plan.namespace}
+        if waits:
+            cursor["waits_at"] = plan.bytes
         return Page(
             posts=posts,
-            cursor={"row": row, "fingerprint": plan.fingerprint},
+            cursor=cursor,
             coverage=Coverage(
                 asked=len(posts) + len(rejects),
                 returned=len(posts),
@@ -112,9 +141,7 @@ class Files(Collector):
             ),
             rejected=rejects,
             complete=complete,
-            # An export that says what answers what carries its conversations: nobody answered there
-            # means that nobody did. One that does not leaves its threads unknown.
-            threads_read=bool({"reply_to", "conversation"} & set(plan.mapping)),
+            threads_read=plan.threads_read,
         )
 
     @staticmethod

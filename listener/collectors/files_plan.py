@@ -16,7 +16,15 @@ from pydantic import Field, field_validator
 
 from listener.collectors import Options
 from listener.collectors import columns as c
-from listener.collectors.dates import Dates, OrderVotes, has_zone, kind_of, majority
+from listener.collectors.dates import (
+    UNKNOWN_ZONE,
+    Dates,
+    OrderVotes,
+    has_zone,
+    kind_of,
+    majority,
+    without_zone,
+)
 from listener.collectors.dialect import Dialect, Source, dialect_of, opened
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
@@ -70,6 +78,8 @@ class Plan:
     """How a file will be read. ``mapping`` is field → column; ``notes`` are sentences to print.
 
     ``rows`` counts data rows, ``bytes`` the file on disk; ``examples`` is a sample value by field.
+    ``fingerprint`` is of the columns and of the first row whole: where it changes, a file is read anew.
+    ``start`` is of what the first row says: where it is the same, the rows keep their keys.
     """
 
     path: Path
@@ -84,6 +94,7 @@ class Plan:
     rows: int
     bytes: int
     fingerprint: str
+    start: str = ""
     notes: tuple[str, ...] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,6 +109,19 @@ class Plan:
             self.markup,
             where.endswith("coordinates.coordinates"),
         )
+
+    @property
+    def threads_read(self) -> bool:
+        """Whether the replies in the file lead to the rows that they answer, so that nobody answered
+        there means that nobody did.
+
+        They do not where ids are not trusted, nor in Mastodon's own payloads, whose rows go by their
+        ``uri`` while ``in_reply_to_id`` is the server's number.
+        """
+        id_, reply = (self.mapping.get(f, "").rpartition(".")[2] for f in ("id", "reply_to"))
+        if self.key != "id" or (id_ == "uri" and reply == "in_reply_to_id"):
+            return False
+        return bool({"reply_to", "conversation"} & set(self.mapping))
 
     def cutter(self) -> Cutter:
         """A function from one row to its cells in the order of ``columns.FIELDS``."""
@@ -128,8 +152,8 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)
-    start = repr((columns, sampled[0] if sampled else ()))
-    fingerprint = hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()[:16]
+    first_row = sampled[0] if sampled else ()
+    start = _hash([first_row[AT[name]] for name in SAID] if first_row else [])
     return Plan(
         path=path,
         dialect=dialect,
@@ -137,12 +161,13 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
         mapping=mapping,
         platform=platform,
         key=key,
-        namespace=_namespace(key, ids, fingerprint, notes),
+        namespace=_namespace(key, ids, start, notes),
         dates=dates,
         markup=any(MARKUP.search(cells[AT["text"]]) for cells in sampled[:200]),
         rows=scan.rows,
         bytes=path.stat().st_size,
-        fingerprint=fingerprint,
+        fingerprint=_hash((columns, first_row)),
+        start=start,
         notes=tuple(notes),
         examples={
             name: next((cells[i] for cells in sampled if cells[i].strip()), "")[:60]
@@ -156,9 +181,11 @@ def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Seq
     """The format most times are in. Raises InputError when the column holds no times at all."""
     kind, _ = majority(created)
     if kind is None and any(created):
+        first = next(filter(None, created))
+        zone = f" ({UNKNOWN_ZONE})" if kind_of(without_zone(first)) is not None else ""
         raise InputError(
             f"{path}: column {column!r} holds no times we can read, such as "
-            f"{next(filter(None, created))[:40]!r}. The columns are: {', '.join(columns)}. "
+            f"{first[:40]!r}{zone}. The columns are: {', '.join(columns)}. "
             "Say which it is with --map created=COLUMN"
         )
     return kind or "iso"
@@ -180,25 +207,49 @@ def _dates(
     return Dates(kind, zone, order)
 
 
-def _namespace(key: str, ids: Sequence[str], fingerprint: str, notes: list[str]) -> str:
-    """What ids that count from 1 are told apart by from the next export's; empty for other ids."""
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _namespace(key: str, ids: Sequence[str], start: str, notes: list[str]) -> str:
+    """What ids that count from 1 are told apart by from the next export's; empty for other ids.
+
+    Keys that appear further down in a file that grows, and likes that change, leave it as it is.
+    """
     if key != "id" or not _private(ids):
         return ""
-    namespace = fingerprint[:6] + "-"
     notes.append(
-        "ids are short numbers that another file may use too; in keys they start with "
-        f"{namespace} (made from this file's heads and first row)"
+        "ids are short numbers that another file may use too; in keys they start with six characters "
+        "made from this file's first row"
     )
-    return namespace
+    return start[:6] + "-"
 
 
-def rows_of(source: Source, dialect: Dialect, cut: Cutter | None = None) -> CsvRows | JsonRows:
-    """The rows of an open file. ``cut`` lets a CSV tell a row by the time in it."""
+def known_namespace(plan: Plan, cursor: Mapping[str, Any] | None) -> str:
+    """The namespace that this file's rows have in the store already, else the plan's.
+
+    Cursors from before they named it are of files whose namespace was made from the fingerprint.
+    """
+    if not plan.namespace or not cursor:
+        return plan.namespace
+    if "start" not in cursor:
+        same = cursor.get("fingerprint") == plan.fingerprint
+        return plan.fingerprint[:6] + "-" if same else plan.namespace
+    return str(cursor["namespace"]) if cursor["start"] == plan.start else plan.namespace
+
+
+def rows_of(
+    source: Source, dialect: Dialect, cut: Cutter | None = None, *, wait: bool = False
+) -> CsvRows | JsonRows:
+    """The rows of an open file. ``cut`` lets a CSV tell a row by the time in it; ``wait`` leaves a last
+    row that is not written to its end."""
     if dialect.format != "csv":
-        return JsonRows(source, dialect)
+        return JsonRows(source, dialect, wait=wait)
     if cut is None:
-        return CsvRows(source, dialect)
-    return CsvRows(source, dialect, lambda cells: kind_of(cut(cells)[2].strip()) is not None)
+        return CsvRows(source, dialect, wait=wait)
+    return CsvRows(
+        source, dialect, lambda cells: kind_of(cut(cells)[2].strip()) is not None, wait=wait
+    )
 
 
 def _sample(

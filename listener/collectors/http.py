@@ -49,9 +49,15 @@ TRANSIENT = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 _SECRET_IN_URL = re.compile(
     r"(?i)\b(access_token|refresh_token|token|api_key|key|password|client_secret|code)=[^&\s'\"]+"
 )
+_LOGIN_IN_URL = re.compile(r"//[^/\s@'\"]+@")
 _SECRET_IN_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]{6,}")
 
 
@@ -216,19 +222,18 @@ class Guard:
         status = self.status = answer.status_code
         if status < 400:
             return self._parse(answer, url) if self.json_expected and status != 304 else None
-        detail = self.detail(answer)
+        detail, host = self.detail(answer), _host(url)
         if status in (402, 429) or (status == 403 and "quota" in detail.lower()):
             resets = self._reset_of(answer)
             at = f"; it resets at {_clock(resets)}" if resets else "; it did not say until when"
             what = "credits or quota are used up" if status != 429 else "too many requests"
-            message = f"{self.platform} answered {status} ({what}{at}). {detail}".strip()
+            message = f"{self.platform}: {host} answered {status} ({what}{at}). {detail}".strip()
             wait = None if resets is None else max(0.0, resets - self.now())
             return LimitError(message, resets), (self.patience + 1.0 if status != 429 else wait)
         if status in (401, 403) and not any(reason in detail for reason in self.harmless):
-            return AuthError(self.refusal(status, detail)), None
+            return AuthError(self.refusal(host, status, detail)), None
         if status in TRANSIENT_STATUS:
-            where = urlsplit(url).netloc
-            failure = PlatformError(f"{self.platform}: {where} answered {status}. {detail}".strip())
+            failure = PlatformError(f"{self.platform}: {host} answered {status}. {detail}".strip())
             after = reset_time(CaseInsensitiveDict(answer.headers).get("retry-after"), self.now())
             return failure, None if after is None else max(0.0, after - self.now())
         self.last = None
@@ -242,7 +247,7 @@ class Guard:
             shape = "an HTML page" if text.lstrip()[:1] == "<" else "something that is no JSON"
             where = self.redact(url)
             reject = Reject(f"{shape} instead of JSON", where, kept(self.redact(text)))
-            host = urlsplit(url).netloc
+            host = _host(url)
             return Unreadable(f"{self.platform}: {host} sent {shape} instead of JSON", reject), None
         return None
 
@@ -254,7 +259,7 @@ class Guard:
         return None
 
     def _unreachable(self, url: str, error: Exception) -> PlatformError:
-        host = urlsplit(url).netloc
+        host = _host(url)
         if "timeout" in type(error).__name__.lower():
             return PlatformError(
                 f"{self.platform}: {host} did not answer in time; tried again later"
@@ -264,10 +269,10 @@ class Guard:
             f"and what was missed is collected when it is back ({type(error).__name__})"
         )
 
-    def refusal(self, status: int, detail: str) -> str:
+    def refusal(self, host: str, status: int, detail: str) -> str:
         """What a 401 or 403 says to the user."""
         said = f" ({detail})" if detail else ""
-        return f"{self.platform} answered {status}{said}. {self.auth_help}".strip()
+        return f"{self.platform}: {host} answered {status}{said}. {self.auth_help}".strip()
 
     def detail(self, answer: Answer) -> str:
         """The platform's own words on an error, short and without secrets."""
@@ -282,6 +287,7 @@ class Guard:
         header."""
         for value in self._secrets:
             text = text.replace(value, "***")
+        text = _LOGIN_IN_URL.sub("//***@", text)
         text = _SECRET_IN_URL.sub(r"\1=***", text)
         return _SECRET_IN_HEADER.sub(r"\1 ***", text)
 
@@ -324,7 +330,11 @@ class GuardedSession(requests.Session):
         verb, address = _text(method).upper(), _text(url)
         if self._instead and address.startswith(self._instead[0]):
             address = self._instead[1].rstrip("/") + address.removeprefix(self._instead[0])
-        full = requests.Request(verb, address, params=kwargs.get("params")).prepare().url or address
+        try:
+            asked = requests.Request(verb, address, params=kwargs.get("params")).prepare()
+        except NO_ADDRESS as error:
+            raise self._no_address(address, error) from None
+        full = asked.url or address
         again = verb in ("GET", "HEAD") or address.endswith(self._retried_posts or ("\0",))
         headers = {**(kwargs.pop("headers", None) or {}), "User-Agent": self.headers["User-Agent"]}
         kwargs.update(timeout=(CONNECT_TIMEOUT, self._timeout), stream=True, headers=headers)
@@ -334,14 +344,22 @@ class GuardedSession(requests.Session):
 
         try:
             answer = self.guard.run(send, verb, full, attempts=ATTEMPTS if again else 1)
+        except NO_ADDRESS as error:
+            raise self._no_address(address, error) from None
         except requests.exceptions.TooManyRedirects:
             raise PlatformError(
-                f"{self.guard.platform}: {urlsplit(address).netloc} redirects in a loop "
+                f"{self.guard.platform}: {_host(address)} redirects in a loop "
                 f"(more than {MAX_REDIRECTS} times)"
             ) from None
         if self._wire_only:
             raise Answered
         return answer
+
+    def _no_address(self, address: str, error: Exception) -> PlatformError:
+        return PlatformError(
+            f"{self.guard.platform}: {self.guard.redact(address)} is no address that can be asked, "
+            f"or leads to none ({self.guard.redact(str(error))}); it has to begin with https://"
+        )
 
     def _read(self, response: requests.Response) -> requests.Response:
         """The whole body, within MAX_BODY bytes and ten time-outs: no answer may fill the
@@ -415,6 +433,11 @@ def _said(body: Any) -> list[str]:
         )
         return list(dict.fromkeys(own + _said(inner)))
     return _said(body[0]) if isinstance(body, list) and body else []
+
+
+def _host(url: str) -> str:
+    """The host and port of an address, without a login in it."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _text(value: str | bytes) -> str:

@@ -123,6 +123,9 @@ class Mastodon(NetCollector):
             user_agent=self.context.user_agent,
         )
 
+    def host_of(self, query: Query) -> str:
+        return _host(self.server_of(query))
+
     def server_of(self, query: Query) -> str:
         host = query.name.rpartition("@")[2] if query.name.startswith("tag:") else ""
         for server in self.wants.servers:

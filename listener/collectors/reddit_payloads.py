@@ -32,7 +32,13 @@ def things_in(body: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_gone(data: r.Payload) -> bool:
-    """Deleted by its author or removed by moderators: nothing of it may be kept."""
+    """Deleted by its author or removed by moderators: nothing of it may be kept.
+
+    A removed submission keeps its author, a link has no text that could say it: the API says it by
+    ``removed_by_category`` (moderator, deleted, reddit …), which is null while a submission stands.
+    """
+    if data.get("removed_by_category"):
+        return True
     shown = data.get("body", data.get("selftext"))
     return shown in GONE and (data.get("author") in (None, "[deleted]") or "body" in data)
 

@@ -36,15 +36,22 @@ class CsvRows:
     A quote that opens and never closes would swallow what follows, up to the next such quote or to the
     end of the file: the line that opened it is read by itself, and reading goes on with the next line.
     ``is_row`` tells whether cells are a row of this file, and so whether a quote has swallowed any.
+    ``wait``: a last row that is not written to its end (no line break, an open quote, an archive that
+    breaks off) is not read, and ``left`` then says so.
     """
+
+    left = False
 
     def __init__(
         self,
         source: Source,
         dialect: Dialect,
         is_row: Callable[[list[str]], bool] = lambda cells: False,
+        *,
+        wait: bool = False,
     ) -> None:
         self._is_row = is_row
+        self._wait = wait
         self.width = len(dialect.heads)
         self._delimiter = dialect.delimiter
         self._newline = dialect.newline
@@ -70,7 +77,8 @@ class CsvRows:
             if "\r" in line and self._newline:
                 # A carriage return inside a row of a file whose rows end in LF: programs that do not
                 # quote it write it all the same, and the csv module would end the row there.
-                line = line.removesuffix("\r\n").replace("\r", " ") + "\n"
+                end = "\n" if line.endswith("\n") else ""
+                line = line.removesuffix("\n").removesuffix("\r").replace("\r", " ") + end
             record.append(line)
             yield line
         self._ended = True
@@ -83,6 +91,12 @@ class CsvRows:
             for line in record[1:]
         )
         return rows > 0.5 * (len(record) - 1)
+
+    def _unfinished(self, record: list[str]) -> bool:
+        """Whether the file ends inside of this row, and not far behind a quote that never closes."""
+        if not self._ended and record[-1].endswith(("\n", "\r")):
+            return False
+        return len(record) == 1 or not self._swallowed(record)
 
     def _alone(self, line: str, quoting: Literal[0, 3]) -> list[str] | None:
         """The cells of one line, if they are a row of this file. Without quoting, quotes are only
@@ -101,6 +115,9 @@ class CsvRows:
         while True:
             try:
                 for row in reader:
+                    if self._wait and self._unfinished(record):
+                        self.left = True
+                        return
                     if len(record) > 1 and (
                         self._ended or len(row) != width or self._swallowed(record)
                     ):
@@ -118,6 +135,9 @@ class CsvRows:
             except csv.Error as error:
                 reason = f"the row cannot be read as CSV: {error}"
             except (EOFError, OSError, zlib.error) as error:
+                if self._wait and isinstance(error, EOFError):
+                    self.left = True
+                    return
                 yield Damaged(f"the file is damaged from here on: {error}", "".join(record)[:2000])
                 return
             first, *rest = record or [""]
@@ -129,9 +149,15 @@ class CsvRows:
 
 
 class JsonRows:
-    """Objects of a JSON-lines file; a line of a whole API answer gives one object for each post."""
+    """Objects of a JSON-lines file; a line of a whole API answer gives one object for each post.
 
-    def __init__(self, source: Source, dialect: Dialect) -> None:
+    ``wait``: a last line that is not written to its end is not read, and ``left`` then says so.
+    """
+
+    left = False
+
+    def __init__(self, source: Source, dialect: Dialect, *, wait: bool = False) -> None:
+        self._wait = wait
         self._lines = source.text(dialect)
 
     def __iter__(self) -> Iterator[dict[str, Any] | Damaged]:
@@ -142,6 +168,9 @@ class JsonRows:
                 try:
                     found = json.loads(line)
                 except (ValueError, RecursionError) as error:
+                    if self._wait and not line.endswith(("\n", "\r")):
+                        self.left = True
+                        return
                     yield Damaged(f"the line is not JSON: {error}", line)
                     continue
                 if not isinstance(found, dict):
@@ -154,6 +183,9 @@ class JsonRows:
                 else:
                     yield found
         except (EOFError, OSError, zlib.error) as error:
+            if self._wait and isinstance(error, EOFError):
+                self.left = True
+                return
             yield Damaged(f"the file is damaged from here on: {error}", "")
 
 

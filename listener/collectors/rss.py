@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import feedparser
 from pydantic import Field
@@ -21,7 +21,7 @@ from listener.collectors.packing import Grammar, search_queries
 from listener.collectors.reading import kept, maybe_when
 from listener.collectors.rss_payloads import entry_payload, to_post
 from listener.collectors.walk import NetCollector
-from listener.errors import PlatformError
+from listener.errors import AuthError, PlatformError
 from listener.mention import Query, epoch
 
 if TYPE_CHECKING:
@@ -91,6 +91,12 @@ class Rss(NetCollector):
         }
         return f"{self.wants.news_url}?{urlencode(asked)}"
 
+    def host_of(self, query: Query) -> str:
+        try:
+            return urlsplit(self.address(query)).netloc
+        except ValueError:  # no address; asking it says so
+            return ""
+
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         url, seen = self.address(query), dict(cursor or {})
         headers = {"Accept": "application/atom+xml, application/rss+xml, application/xml, */*"}
@@ -98,7 +104,10 @@ class Rss(NetCollector):
             headers["If-None-Match"] = seen["etag"]
         if seen.get("modified"):
             headers["If-Modified-Since"] = seen["modified"]
-        answer = self.session.get(url, headers=headers)
+        try:
+            answer = self.session.get(url, headers=headers)
+        except AuthError as error:  # there is no login that could be wrong: it is this feed alone
+            raise PlatformError(f"{error} {self.guard.redact(url)} is not shown to us") from None
         if answer.status_code == 304:
             yield self.page((), seen, where=url, complete=True)
             return

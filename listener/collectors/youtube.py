@@ -74,7 +74,8 @@ class YouTube(NetCollector):
 
     def make_guard(self) -> Guard:
         guard = super().make_guard()
-        guard.harmless = ("commentsDisabled",)
+        # Comments that are switched off, and those of a video that was made private.
+        guard.harmless = ("commentsDisabled", "comment threads cannot be retrieved")
         return guard
 
     def check(self, queries: Sequence[Query], every_seconds: int) -> Readiness:
@@ -173,11 +174,18 @@ class YouTube(NetCollector):
             hole=(epoch(since), oldest) if short else None,
             complete=not videos,
         )
+        refused: _Refused | None = None
         for number, video_id in enumerate(videos):
-            last = number + 1 == len(videos)
-            for page in self._comments({"videoId": video_id}, query, videos[video_id], state, last):
-                videos[video_id] = page.cursor["videos"][video_id]
-                yield page
+            last = number + 1 == len(videos) and refused is None
+            about = {"videoId": video_id}
+            try:
+                for page in self._comments(about, query, videos[video_id], state, last):
+                    videos[video_id] = page.cursor["videos"][video_id]
+                    yield page
+            except _Refused as error:  # the other videos' comments are there all the same
+                refused = refused or error
+        if refused is not None:
+            raise refused
 
     def _comments(
         self,
@@ -189,18 +197,30 @@ class YouTube(NetCollector):
     ) -> Iterator[Page]:
         """Threads of a video or channel, newest first, back to the last walk; replies come along.
 
-        The cursor stands inside ``around`` (the search's own) under the video's id.
+        The cursor stands inside ``around`` (the search's own) under the video's id. A 400 in the
+        middle ends no walk as complete: a page's token runs out, so a walk that was cut short begins
+        once more at the top, down to the same bound.
         """
         walk = Walk.of(cursor)
         if walk.lower is None:
             walk.lower = (
                 walk.bound or epoch(self.now()) - self.wants.lookback
             ) - self.wants.overlap
+        read, restarted = False, False
         while True:
             asked = {"part": "snippet,replies", "order": "time", "maxResults": 100, **about}
             if walk.at:
                 asked["pageToken"] = walk.at
             body = self.ask(self.api.commentThreads().list(**asked))
+            if body is None and self.guard.status == 400 and (walk.at or walk.resumed):
+                if walk.at and walk.resumed and not read and not restarted:
+                    walk.at, restarted = None, True
+                    continue
+                raise _Refused(
+                    f"youtube answered 400 in the middle of the comments of {query.name}; they are "
+                    "read anew at the next walk"
+                )
+            read = True
             threads = items(mapping(body).get("items"))  # None: comments are switched off there
             times = [epoch(t) for x in threads if (t := _published(_first(x))) is not None]
             if walk.newest is None and times:
@@ -239,6 +259,10 @@ class YouTube(NetCollector):
                     there = {mapping(i).get("id") for i in body["items"]}
                     gone += [Deletion(i) for i in batch if i not in there]
         return gone
+
+
+class _Refused(PlatformError):
+    """A page in the middle of a walk was refused: what lies behind it is still to be read."""
 
 
 class _Http:

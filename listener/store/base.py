@@ -23,12 +23,16 @@ BUSY_SECONDS = 30.0  # how long a writer waits for another's transaction before 
 
 
 class Base:
-    """A connection for each thread, WAL mode, and one write transaction at a time."""
+    """A connection for each thread, WAL mode, and one write transaction at a time.
+
+    A connection lives as long as its thread: it is closed when another thread opens the next one.
+    """
 
     def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self.path = Path(path)
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._opening = threading.Lock()
         if not create and not self.path.exists():
             raise StoreError(
                 f"{self.path} is not here. `groundswell import FILE` or `groundswell run` makes it; "
@@ -61,8 +65,25 @@ class Base:
         connection.execute("PRAGMA cache_size = -32000")  # KiB
         # Write the log back after about 32 MB rather than 4: an import commits 2 MB at a time.
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
-        self._opened.append(connection)
+        self._close_those_of_ended_threads(connection)
         return Database(connection)
+
+    def _close_those_of_ended_threads(self, opened: sqlite3.Connection) -> None:
+        """Keep this thread's new connection, and close those that no thread can use any more.
+
+        A page draws each of its looks in a thread of its own: kept, their connections would use up
+        the process's file handles within the hour.
+        """
+        with self._opening:
+            known, self._opened = self._opened, [(threading.current_thread(), opened)]
+            over = []
+            for thread, connection in known:
+                if thread.is_alive():
+                    self._opened.append((thread, connection))
+                else:
+                    over.append(connection)
+        for connection in over:
+            connection.close()
 
     def _migrate(self) -> None:
         known = {m.name for m in migrations._migrations}
@@ -162,10 +183,11 @@ class Base:
 
     def close(self) -> None:
         """Close every thread's connection; the store can be used again and reopens."""
-        for connection in self._opened:
+        with self._opening:
+            opened, self._opened = self._opened, []
+            self._local = threading.local()
+        for _, connection in opened:
             connection.close()
-        self._opened.clear()
-        self._local = threading.local()
 
     def __enter__(self) -> Any:
         return self

@@ -416,6 +416,15 @@ class Collected(Base):
                 "UPDATE health SET open_until = NULL, held_by = NULL WHERE source = ?", (source,)
             )
 
+    def imported(self, fingerprint: str) -> Cursor | None:
+        """Where an import of this very file ended, under whatever name: its rows keep their keys."""
+        found = self.value(
+            "SELECT cursor FROM cursors WHERE query = ? AND source LIKE 'import:%' "
+            "ORDER BY updated_at LIMIT 1",
+            (fingerprint,),
+        )
+        return json.loads(found) if found else None
+
     def cursor(self, source: str, query: str) -> Cursor | None:
         """Where the walk of that source and query stands, or None before the first page."""
         found = self.value(

@@ -71,6 +71,23 @@ _MENTION = """
 """
 
 
+_LIKE = "p.text LIKE ? ESCAPE '\\'"
+
+
+def _forms(words: str) -> list[str]:
+    """The ways in which words are written big and small. LIKE itself takes only A-Z and a-z for one,
+    so plain ones have a single form; a text that mixes them otherwise is not found."""
+    if words.isascii():
+        return [words]
+    forms = (words, words.lower(), words.upper(), words.capitalize(), words.title())
+    return list(dict.fromkeys(forms))
+
+
+def _escaped(words: str) -> str:
+    """Words of which LIKE takes no sign for a wildcard."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 class Reads(Base):
     """Reads that write nothing."""
 
@@ -164,16 +181,16 @@ class Reads(Base):
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
         contains: str | None = None, thread_state: str | None = None, opening: bool = False,
     ) -> list[Row]:  # fmt: skip
-        """Mentions with their posts, newest first.
+        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small.
 
         With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
         ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
-            clause += " AND p.text LIKE ? ESCAPE '\\'"
-            escaped = contains.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            values.append(f"%{escaped}%")
+            forms = _forms(contains)
+            clause += f" AND ({' OR '.join([_LIKE] * len(forms))})"
+            values += [f"%{_escaped(form)}%" for form in forms]
         if thread_state is not None:
             clause += " AND c.thread_state = ?"
             values.append(thread_state)
@@ -197,14 +214,31 @@ class Reads(Base):
             values.append(brand)
         return self.rows(f"{_MENTION} WHERE {clause} ORDER BY m.created_at DESC", values)
 
-    def thread_posts(self, thread: str, limit: int = 200) -> list[Row]:
-        """All stored posts of a conversation, oldest first."""
+    def thread_posts(self, thread: str, around: str | None = None, limit: int = 200) -> list[Row]:
+        """Stored posts of a conversation, oldest first: at most ``limit`` around the post of that key
+        (None: the first ones), and besides them as many of the brands' own, later ones before others.
+        """
+        opened = self.one(
+            "SELECT created_at, key FROM posts WHERE thread = ? AND key = ?", (thread, around)
+        ) or {"created_at": 0, "key": ""}
+        before = self.value(
+            "SELECT COUNT(*) FROM posts WHERE thread = ? AND (created_at, key) < (?, ?)",
+            (thread, opened["created_at"], opened["key"]),
+        )
+        first = max(0, min(before - limit // 2, self.thread_size(thread) - limit))
         return self.rows(
             "SELECT key, text, created_at, author_handle, author_name, from_brand, reply_to, url, "
             "deleted_at, (SELECT state FROM deletions d WHERE d.key = posts.key) AS gone "
-            "FROM posts WHERE thread = ? ORDER BY created_at, key LIMIT ?",
-            (thread, limit),
+            "FROM posts WHERE key IN (SELECT key FROM posts WHERE thread = ? "
+            "ORDER BY created_at, key LIMIT ? OFFSET ?) OR key IN (SELECT key FROM posts "
+            "WHERE thread = ? AND from_brand IS NOT NULL "
+            "ORDER BY created_at < ?, created_at, key LIMIT ?) ORDER BY created_at, key",
+            (thread, limit, first, thread, opened["created_at"], limit),
         )
+
+    def thread_size(self, thread: str) -> int:
+        """How many posts of a conversation are stored."""
+        return int(self.value("SELECT COUNT(*) FROM posts WHERE thread = ?", (thread,)))
 
     def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
         """Mentions nobody answered, first due first; unknown threads are counted apart."""

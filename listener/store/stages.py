@@ -28,10 +28,17 @@ class Score:
     language: str | None = None
     intent: str | None = None
     rule: str | None = None
+    read: tuple[str, int, int, str] | None = None
+    """What was judged: ``text, span_start, span_end, also``. None fits whatever the mention is now."""
 
 
 JudgeFlood = Callable[[Sequence[tuple[int, str | None]]], "Flood"]
 FEWEST_COPIES = 9  # beside the original: below, no group is looked at
+# An edited post keeps its old label on show until it is judged, but judged it is not.
+_WAITING = (
+    "(m.key, m.brand) > (?, ?) AND p.deleted_at IS NULL "
+    "AND (? OR m.judged_at IS NULL OR m.model IS NULL OR m.model <> ?)"
+)
 
 
 class Stages(Base):
@@ -51,33 +58,41 @@ class Stages(Base):
     def count_unjudged(self) -> int:
         return int(self.value("SELECT COUNT(*) FROM mentions WHERE judged_at IS NULL"))
 
-    def without_score(self, model: str, after: tuple[str, str], limit: int) -> list[Row]:
-        """Mentions that this model version has not judged, in key order after ``after``.
+    def waiting_for(
+        self, model: str, after: tuple[str, str], limit: int, *, again: bool = False
+    ) -> list[Row]:
+        """Mentions that show no judgement of this model version, in key order after ``after``.
 
-        For rescoring: walk with the last (key, brand) seen, so that the whole is one pass.
+        That it judged one before is not enough: another may have been shown since. ``again``: all
+        mentions, whoever judged them. For rescoring: walk with the last (key, brand) seen, so that
+        the whole is one pass.
         """
         return self.rows(
             "SELECT m.key, m.brand, p.text, m.span_start, m.span_end, m.also FROM mentions m "
-            "JOIN posts p ON p.key = m.key LEFT JOIN scores s "
-            "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
-            "WHERE (m.key, m.brand) > (?, ?) AND s.key IS NULL AND p.deleted_at IS NULL "
+            f"JOIN posts p ON p.key = m.key WHERE {_WAITING} "
             "ORDER BY m.key, m.brand LIMIT ?",
-            (model, *after, limit),
+            (*after, again, model, limit),
         )
 
-    def count_without_score(self, model: str) -> int:
+    def count_waiting_for(
+        self, model: str, after: tuple[str, str] = ("", ""), *, again: bool = False
+    ) -> int:
+        """How many mentions :meth:`waiting_for` would give, without a limit."""
         return int(
             self.value(
-                "SELECT COUNT(*) FROM mentions m JOIN posts p ON p.key = m.key LEFT JOIN scores s "
-                "ON s.key = m.key AND s.brand = m.brand AND s.model = ? "
-                "WHERE s.key IS NULL AND p.deleted_at IS NULL",
-                (model,),
+                f"SELECT COUNT(*) FROM mentions m JOIN posts p ON p.key = m.key WHERE {_WAITING}",
+                (*after, again, model),
             )
         )
 
-    def save_scores(self, model: str, scores: Sequence[Score], now: int) -> None:
-        """Keep scores by model version, and show them; a human correction stays on top."""
+    def save_scores(self, model: str, scores: Sequence[Score], now: int) -> int:
+        """Keep scores by model version, and show them; a human correction stays on top.
+
+        Returns how many were kept: a post may be edited or deleted while its batch is at the model.
+        Its score is dropped, and what is left of it waits and comes again.
+        """
         with self.write() as db:
+            scores = [score for score in scores if _fits(db, score)]
             db.executemany(
                 "INSERT INTO scores (key, brand, model, label, negative, neutral, positive, "
                 "confidence, language, intent, rule, judged_at) "
@@ -124,6 +139,7 @@ class Stages(Base):
                 "DO UPDATE SET value = excluded.value",
                 (model,),
             )
+        return len(scores)
 
     def correct(self, key: str, brand: str, label: str, by: str, now: int) -> None:
         """A person's own judgement; it stays above every model's and says whose it is."""
@@ -407,3 +423,15 @@ def _mark_flood(db: sqlite3.Connection, group: str, judge_flood: JudgeFlood) -> 
         "per_minute = excluded.per_minute, reason = excluded.reason",
         (group, found.copies, found.authors, int(found.per_minute), found.reason),
     )
+
+
+def _fits(db: sqlite3.Connection, score: Score) -> bool:
+    """Whether the mention still reads as it did when it was judged."""
+    if score.read is None:
+        return True
+    row = db.execute(
+        "SELECT p.text, m.span_start, m.span_end, m.also FROM mentions m JOIN posts p "
+        "ON p.key = m.key WHERE m.key = ? AND m.brand = ?",
+        (score.key, score.brand),
+    ).fetchone()
+    return row is not None and tuple(row) == score.read

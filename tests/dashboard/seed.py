@@ -113,6 +113,49 @@ def fill(
     return store
 
 
+def put(store: Store, made: Sequence[Made], now: int, *, threads_read: bool = True) -> None:
+    """Keep and count posts of one platform. ``brand`` "" names none; "auroraair" is the brand's own."""
+    platform = made[0].post.platform
+    store.save_page(
+        Page([m.post for m in made], {"at": 1}, threads_read=threads_read),
+        source=platform,
+        platform=platform,
+        query="all",
+        matches=[
+            [Match(m.brand, m.brand, m.brand.lower(), "name", 0, 4)] if m.brand else []
+            for m in made
+        ],
+        from_brand=[BRANDS[0] if m.post.author.handle == "auroraair" else None for m in made],
+        rules="r1",
+        now=now,
+    )
+    named = [m for m in made if m.brand]
+    store.save_places(
+        [
+            (m.post.key, Place(m.country, None, "profile" if m.country else "unknown", 0.9))
+            for m in named
+        ]
+    )
+    store.save_scores(
+        "test-1",
+        [
+            Score(m.post.key, m.brand, m.label, *CHANCES[m.label], 0.8, m.language) for m in named
+        ],
+        now,
+    )  # fmt: skip
+    store.recount()
+
+
+def said(
+    platform: str, name: str, at: datetime, text: str = "", *, brand: str = BRANDS[0],
+    label: str = "neutral", country: str | None = "DE", author: str = "", reply_to: str | None = None,
+) -> Made:  # fmt: skip
+    """One post for :func:`put`, of Germany and neutral where nothing else is said."""
+    who = Author(id=author or f"a{name}", handle=author or f"writer {name}")
+    post = Post(platform, name, text or f"{brand}: {name}", at, who, reply_to=reply_to)
+    return Made(post, brand, country, "en", label)
+
+
 def _ordinary(number: int, chance: random.Random, now: datetime, crisis: datetime) -> Made:
     country, language, _ = chance.choices(COUNTRIES, [c[2] for c in COUNTRIES])[0]
     at = now - timedelta(hours=chance.random() * DAYS * 24, minutes=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -131,6 +132,44 @@ def test_a_day_of_a_trend_is_a_day_of_the_zone(zone: str) -> None:
     assert [p["end"] for p in points[:-1]] == [p["at"] for p in points[1:]]
 
 
+@pytest.mark.parametrize(
+    ("zone", "until", "hours"),
+    [
+        ("Europe/Berlin", (2026, 4, 3), {"29": 23}),
+        ("Europe/Berlin", (2026, 10, 29), {"25": 25}),
+        ("America/Havana", (2026, 11, 4), {"1": 25}),  # its midnight comes twice
+        ("America/Santiago", (2026, 9, 9), {"6": 23}),  # and this one's never
+        ("Asia/Kolkata", (2026, 4, 3), {}),
+    ],
+)
+@pytest.mark.parametrize("size", [3, 6, 24, 48])
+def test_points_keep_to_the_local_clock_over_its_changes(
+    zone: str, until: tuple[int, int, int], hours: dict[str, int], size: int
+) -> None:
+    place = ZoneInfo(zone)
+    last = int(datetime(*until, 12, tzinfo=place).timestamp())
+    since = figures.floor(last - 8 * 24 * HOUR, size, place)
+    first = since - 40 * 24 * HOUR
+    rows = [
+        {"hour": h, "label": "neutral", "posts": 1, "copies": 0}
+        for h in range(first - first % HOUR, last, HOUR)
+    ]
+    points = figures.trend(figures.hours(rows, first, last), since, size, place)
+    assert [p["end"] for p in points[:-1]] == [p["at"] for p in points[1:]]
+    for p in points:
+        assert p["at"] == figures.floor(p["at"], size, place)
+        if size == 24 and p["end"] <= last:
+            day = datetime.fromtimestamp(p["at"] + HOUR, place).day
+            assert p["posts"] == hours.get(str(day), 24)
+    if size == 24:
+        assert len(points) == 9
+        assert set(hours) <= {
+            str(datetime.fromtimestamp(p["at"] + HOUR, place).day) for p in points
+        }
+    if size < 24:
+        assert all(p["usual"] == size for p in points if p["end"] - p["at"] == size * HOUR)
+
+
 def test_a_day_that_began_before_the_first_hour_has_a_feeling_and_no_number_of_posts() -> None:
     rows = [
         {"hour": (14 + h) * HOUR, "label": "positive", "posts": 4, "copies": 1} for h in range(34)
@@ -155,6 +194,7 @@ def test_buckets_begin_on_whole_hours_not_after_the_moment(zone: str, size: int)
     for moment in range(1_772_000_000, 1_772_300_000, 7_777):
         begin = figures.floor(moment, size, ZoneInfo(zone))
         assert begin % HOUR == 0
+        assert figures.floor(begin, size, ZoneInfo(zone)) == begin
         assert 0 <= moment - begin <= (size + 1) * HOUR
 
 

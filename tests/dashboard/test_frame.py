@@ -64,6 +64,31 @@ def test_dates_hold_whole_days() -> None:
     assert (scope.since, scope.until) == (at(2015, 2, 16), at(2015, 2, 18))
 
 
+def test_in_a_zone_of_half_hours_days_begin_and_end_on_the_same_minute() -> None:
+    place = ZoneInfo("Asia/Kolkata")
+    now = at(2026, 3, 14, 9) + 1200
+    choice = Choice(first="2026-03-11", last="2026-03-12")
+    scope = frame.scope(choice, (at(2026, 3, 1), now - HOUR), now, GROUPS, place)
+    assert (scope.where.since, scope.where.until) == (at(2026, 3, 10, 18), at(2026, 3, 12, 18))
+    assert scope.until == scope.where.until
+    assert scope.past
+    late = at(2026, 3, 14, 18) + 600  # 23:40 there: the day goes on
+    today = Choice(first="2026-03-14", last="2026-03-14")
+    scope = frame.scope(today, (at(2026, 3, 1), late - HOUR), late, GROUPS, place)
+    assert (scope.live, scope.past, scope.where.until) == (True, False, None)
+
+
+def test_days_that_no_clock_reaches_are_the_first_or_the_last_that_one_does() -> None:
+    choice = frame.read_choice({"from": ["0001-01-01"], "to": ["9999-12-31"]})
+    assert (choice.first, choice.last) == ("1970-01-02", "2999-12-31")
+    now = at(2026, 3, 1, 9)
+    for zone in ("UTC", "Pacific/Kiritimati", "America/Los_Angeles"):
+        scope = frame.scope(choice, (at(2026, 1, 1), now - HOUR), now, GROUPS, ZoneInfo(zone))
+        assert scope.live
+        assert 0 <= scope.since < 2 * DAY
+        assert scope.until == now
+
+
 def test_days_that_are_over_end_before_now_and_ages_are_told_by_now() -> None:
     now = at(2026, 2, 22, 14)
     span = (at(2026, 1, 1), now - HOUR)
@@ -93,6 +118,13 @@ def test_regions_become_countries() -> None:
     )
     assert frame.countries_of([], GROUPS) == ()
     assert frame.countries_of(["group:nowhere"], GROUPS) == ("-",), "none, which is not all"
+
+
+def test_a_group_opens_as_far_as_the_filter_reaches() -> None:
+    assert frame.group_value("DACH", GROUPS["DACH"], ()) == "group:DACH"
+    assert frame.group_value("DACH", GROUPS["DACH"], ("CH", "FR", "AT", "DE")) == "group:DACH"
+    assert frame.group_value("DACH", GROUPS["DACH"], ("CH", "FR", "DE")) == ("DE", "CH")
+    assert frame.group_value("DACH", GROUPS["DACH"], ("FR", "")) == ()
 
 
 def test_a_spreadsheet_is_given_no_formula() -> None:

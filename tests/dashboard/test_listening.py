@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +139,35 @@ def test_the_line_of_a_platform_that_fails_ends_where_it_was_last_heard(
     late = rows[(rows["at_s"] >= NOW - 4 * HOUR) & (rows["end_s"] <= NOW)]
     assert late[late["series"] == "mastodon"]["value"].isna().all()
     assert late[late["series"] == "bluesky"]["value"].notna().all()
+
+
+@pytest.fixture
+def loudest_down(tmp_path: Path) -> Path:
+    """Nine posts of ten come by x, which has failed for ten hours; mastodon is heard."""
+    chance = random.Random(1)
+    last = seed.NOW - timedelta(hours=10)
+    with Store(tmp_path / "loudest.db") as store:
+        for platform, upto, n in (("x", last, 900), ("mastodon", seed.NOW, 100)):
+            made = [
+                seed.said(platform, str(i), upto - timedelta(hours=chance.random() * 480))
+                for i in range(n)
+            ]
+            seed.put(store, made, epoch(upto) - 60)
+        store.save_failure(source="x", platform="x", query="all", reason="503", now=NOW - 60)
+    return tmp_path / "loudest.db"
+
+
+def test_nothing_is_called_calm_while_the_loudest_source_is_down(
+    opened: Open, loudest_down: Path
+) -> None:
+    with RunLock(loudest_down):
+        wall = page_text(opened(db=loudest_down))
+        spikes = page_text(opened("spikes", db=loudest_down))
+        dated = {"from": "2026-03-05", "to": "2026-03-07"}
+        past = page_text(opened(db=loudest_down, **dated))
+    for words in ("nothing outside its usual range", "stayed within its usual range"):
+        assert words not in wall
+    assert "not known: the last hours were not heard in full" in wall
+    assert "within its usual range now" not in spikes
+    assert "None is known: the last hours were not heard in full." in spikes
+    assert "stayed within its usual range" in past, "those days were heard"

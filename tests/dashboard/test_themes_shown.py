@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,10 +59,10 @@ def test_what_grew_is_told_by_its_own_average() -> None:
 
 def test_a_name_made_of_posts_stays_text_and_opens_its_posts() -> None:
     found = shown.lines([row(4, 1, 3, name="<b>x</b>, y")], 0, 2)
-    html = shown.table(found, 0, ZoneInfo("UTC"), {"brand": "Acme"})
-    assert "<b>x" not in html
-    assert "/mentions?brand=Acme&amp;theme=4" in html
-    assert "posts by day: 0, 3, 0" in html
+    table = shown.table(found, 0, ZoneInfo("UTC"), {"brand": "Acme"})
+    assert "<b>x" not in table
+    assert "/mentions?brand=Acme&amp;theme=4" in table
+    assert "posts by day: 0, 3, 0" in table
 
 
 def test_trends_name_the_themes_and_they_open_into_their_posts(opened: Open, themed: Path) -> None:
@@ -84,6 +86,35 @@ def test_a_spike_names_the_complaints_that_grew(opened: Open, themed: Path) -> N
     text = page_text(opened("spikes", db=themed, spike=str(spike["id"])))
     assert "Complaints that grew most" in text
     assert "posts by day: " in text
+
+
+def test_a_row_of_a_spikes_page_opens_into_as_many_posts(opened: Open, themed: Path) -> None:
+    with Store(themed) as store:
+        with (
+            store.write() as db
+        ):  # one theme over all the days, older ones than the row tells among them
+            db.execute(
+                "UPDATE mentions SET theme = (SELECT MIN(id) FROM themes WHERE brand = 'Aurora Air') "
+                "WHERE brand = 'Aurora Air' AND label = 'negative' AND copy = 0"
+            )
+        spike = next(s for s in store.spikes() if s["end"] is None)
+        text = page_text(opened("spikes", db=themed, spike=str(spike["id"])))
+        found = re.search(
+            r'href="/mentions\?([^"]*theme=\d+)"[^>]*>[^<]+</a>.*?<td>(\d+)</td>', text
+        )
+        assert found
+        query = {k: v[0] for k, v in parse_qs(html.unescape(found[1])).items()}
+        since, until = map(int, query["at"].split("-"))
+        where = Filter(("Aurora Air",), countries=("DE",), since=since, until=until)
+        posts = themes.posts_of(store, int(query["theme"]), where, 1000)
+        earlier = Filter(("Aurora Air",), countries=("DE",), until=since)
+        assert themes.posts_of(store, int(query["theme"]), earlier, 1), "or it would show nothing"
+    assert len(posts) == int(found[2]) > 20
+    app = opened("mentions", db=themed, **query)
+    assert not app.exception
+    last = len(posts) // 20
+    text = page_text(opened("mentions", db=themed, **{**query, "page": str(last)}))
+    assert text.count('<div class="gs-post">') == len(posts) - 20 * last
 
 
 def test_without_a_search_it_says_so(opened: Open) -> None:

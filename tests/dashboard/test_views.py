@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html
+import random
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote_plus, unquote
 
 import pytest
 
-from listener.mention import epoch
+from dashboard import charts
+from listener.mention import Spike, epoch
 from listener.store import Store
 from tests.dashboard import seed
 from tests.dashboard.conftest import Open, page_text
@@ -47,10 +50,105 @@ def test_trends_by_language_in_the_address(opened: Open) -> None:
     assert "95 % range" in text
 
 
+ROW = r'<td><a class="gs-in" href="/mentions\?([^"]*)"[^>]*>Europe</a></td><td>(\d+)</td>'
+
+
+@pytest.mark.parametrize("view", ["live", "trends"])
+@pytest.mark.parametrize("region", ["DE", "group:Europe"])
+def test_an_own_region_opens_into_what_its_row_counts_under_a_filter(
+    opened: Open, view: str, region: str
+) -> None:
+    app = opened(view, by="own region", region=region, span="14d")
+    if view == "live":
+        app.button_group[0].set_value("Own regions").run()
+    row = re.search(ROW, page_text(app))
+    assert row
+    query = parse_qs(html.unescape(row[1]))
+    assert query["region"] == [region]
+    assert f">{row[2]} posts<" in page_text(opened("mentions", **query))
+    assert "Asia</a>" not in page_text(app), "nothing of it is shown, so nothing opens"
+
+
+def test_a_country_without_divisions_does_not_open_into_places_unknown(
+    opened: Open, writable: Path
+) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute("UPDATE mentions SET region = 'Bavaria' WHERE country = 'DE' AND copy = 1")
+            db.execute("INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions")
+        store.recount()
+    app = opened(db=writable, region="DE")
+    app.button_group[0].set_value("Divisions").run()
+    text = page_text(app)
+    assert "<td>Bavaria</td>" in text
+    assert '<tr class="gs-unknown"><td>unknown</td>' in text
+    app.button_group[0].set_value("Countries").run()
+    assert "region=DE" in page_text(app)
+    assert "region=unknown" in page_text(opened(db=writable))
+
+
 def test_trends_by_own_region_tells_elsewhere_and_unknown(opened: Open) -> None:
     text = page_text(opened("trends", by="own region"))
     for name in ("Europe", "Asia", "elsewhere", "unknown"):
         assert name in text
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> Path:
+    """One brand is heard for forty days; the other was put into keywords.yaml six hours ago."""
+    chance = random.Random(1)
+    made = [
+        seed.said("bluesky", f"{brand[0]}{i}", seed.NOW - hours * chance.random(), brand=brand)
+        for brand, n, hours in (
+            ("Aurora Air", 1200, timedelta(days=40)), ("Borealis", 40, timedelta(hours=6)),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    began = (seed.NOW - timedelta(hours=5)).replace(minute=0)
+    with Store(tmp_path / "young.db") as store:
+        seed.put(store, made, epoch(seed.NOW) - 30)
+        store.save_spikes(
+            [Spike("Borealis", "*", "volume", began, began, None, 1.0, 30.0, 1e-5, 3.0, ())],
+            epoch(seed.NOW),
+        )
+    return tmp_path / "young.db"
+
+
+def test_a_brand_that_was_added_later_has_no_usual_of_zeros(opened: Open, young: Path) -> None:
+    wall = page_text(opened(db=young, brand="Borealis"))
+    assert "no usual yet: too few earlier days" in wall
+    assert "(0–0)" not in wall
+    assert "as usual" in page_text(opened(db=young, brand="Aurora Air"))
+    with Store(young) as store:
+        spike = store.spikes()[0]["id"]
+    text = page_text(opened("spikes", db=young, spike=str(spike)))
+    assert re.search(r"posts in the last 3 h<", text), "and nothing of what is usual"
+
+
+def test_the_line_of_a_brand_begins_where_the_brand_does(
+    opened: Open, young: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[charts.Drawing] = []
+    real = charts.shares
+
+    def keeping(*args: Any, **more: Any) -> charts.Drawing:
+        drawn.append(real(*args, **more))
+        return drawn[-1]
+
+    monkeypatch.setattr(charts, "shares", keeping)
+    for what in ("posts", "share of voice"):
+        assert not opened("trends", db=young, by="brand", what=what, span="7d").exception
+        rows = drawn[-1].rows
+        before = rows[rows["end_s"] <= epoch(seed.NOW) - 7 * 3600]
+        assert before[before["series"] == "Borealis"]["value"].isna().all()
+        assert before[before["series"] == "Aurora Air"]["value"].notna().any()
+        own = rows[rows["series"] == "Borealis"]["value"].dropna()
+        assert len(own) == (7 if what == "posts" else 0), (
+            "a share waits for a day that was heard whole"
+        )
+    early = {"from": "2026-03-01", "to": "2026-03-05", "brand": "Borealis"}
+    for view in ("live", "trends"):
+        assert not opened(view, db=young, **early).exception
 
 
 def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> None:
@@ -63,6 +161,38 @@ def test_the_inbox_says_what_the_store_counts(opened: Open, filled: Path) -> Non
     assert f"{total['unanswered']}<" in text
     assert f"{total['median_first_response_minutes']:.0f} min" in text
     assert "the thread was not read" in text
+
+
+def test_the_inbox_shows_who_asks_again_in_a_conversation_that_began_before(
+    opened: Open, tmp_path: Path
+) -> None:
+    began = seed.NOW - timedelta(days=3)
+    with Store(tmp_path / "again.db") as store:
+        made = [
+            seed.said("bluesky", "first", began, "Aurora Air where is my bag", author="ana"),
+            seed.said(
+                "bluesky", "answer", began + timedelta(minutes=9), "please write to us", brand="",
+                author="auroraair", reply_to="first",
+            ),
+            seed.said(
+                "bluesky", "again", seed.NOW - timedelta(hours=3), "Aurora Air still no bag",
+                author="ana", reply_to="answer",
+            ),
+        ]  # fmt: skip
+        seed.put(store, made, epoch(seed.NOW) - 30)
+        store.flag_threads(
+            store.touched_threads(9), ["Aurora Air"], lambda _, at: at + 3600, epoch(seed.NOW)
+        )
+    for span in ("24h", "7d"):
+        text = page_text(opened("inbox", db=tmp_path / "again.db", span=span))
+        assert "still no bag" in text
+        assert "looked at for an answer yet" not in text
+        tile = re.search(r'gs-name">Unanswered<.*?gs-value">.*?>(\d+)</a></div>(.*?)</div>', text)
+        assert tile
+        assert tile[1] == "1", "as many as wait, and as the wall says"
+        assert ("1 conversations that could be read" in tile[2]) == (span == "7d")
+        wall = page_text(opened(db=tmp_path / "again.db", span=span))
+        assert re.search(r'gs-name">Unanswered<.*?gs-value">.*?>1</a></div>', wall)
 
 
 def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> None:
@@ -107,6 +237,21 @@ def test_of_past_days_what_is_due_and_open_is_told_by_now(opened: Open, filled: 
     assert "within its usual range now" not in text, "one that began later is open"
 
 
+def test_a_spike_of_the_next_midnight_is_not_of_the_day(opened: Open, writable: Path) -> None:
+    midnight = datetime(2026, 3, 6, tzinfo=UTC)
+    end = midnight + timedelta(hours=2)
+    with Store(writable) as store:
+        store.save_spikes(
+            [Spike("Borealis", "*", "volume", midnight, midnight, end, 3.0, 30.0, 1e-5, 3.0, ())],
+            epoch(seed.NOW),
+        )
+    for day, told in (("2026-03-05", False), ("2026-03-06", True)):
+        dates = {"from": day, "to": day, "brand": "Borealis"}
+        for view in ("live", "spikes"):
+            text = page_text(opened(view, db=writable, **dates))
+            assert ("6 Mar 00:00 to 6 Mar 02:00" in text) == told
+
+
 @pytest.mark.parametrize("answer", ["unanswered", "answered", "unknown"])
 def test_a_figure_of_the_inbox_opens_into_as_many_posts(
     opened: Open, filled: Path, answer: str
@@ -119,7 +264,7 @@ def test_a_figure_of_the_inbox_opens_into_as_many_posts(
         behind = store.mentions(Filter(), limit=1000, thread_state=answer, opening=True)
         assert len(behind) == total > 0
     text = page_text(opened("inbox", span="all"))
-    link = re.search(rf'href="/mentions\?([^"]*answer={answer}[^"]*)"[^>]*>{total}<', text)
+    link = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>{total}<', text)
     assert link
     query = {k: v[0] for k, v in parse_qs(html.unescape(link[1])).items()}
     text = page_text(opened("mentions", **query))
@@ -199,6 +344,25 @@ def test_one_post_opens_whole_with_its_conversation(opened: Open, filled: Path) 
     assert "We are sorry" in text
     assert "(the brand)" in text
     assert "judged" in text
+
+
+def test_a_long_conversation_shows_the_post_and_the_answer(opened: Open, tmp_path: Path) -> None:
+    began = seed.NOW - timedelta(days=2)
+    made = [seed.said("reddit", "root", began)] + [
+        seed.said("reddit", f"c{i:03}", began + timedelta(minutes=i + 1), reply_to="root")
+        for i in range(400)
+    ]
+    answer = seed.said(
+        "reddit", "answer", seed.NOW, "we answer here", brand="", author="auroraair",
+        reply_to="c250",
+    )  # fmt: skip
+    with Store(tmp_path / "long.db") as store:
+        seed.put(store, [*made, answer], epoch(seed.NOW) - 30)
+    text = page_text(opened("mentions", db=tmp_path / "long.db", post="reddit:c250"))
+    assert "201 of 402 posts that are known of it" in text
+    asked = text.index('gs-theirs gs-asked"')
+    assert text.index("Air: c249") < asked < text.index("Air: c251")
+    assert "we answer here" in text[asked:]
 
 
 def test_a_ten_thousand_letter_post_is_cut_in_lists_and_whole_when_opened(

@@ -58,6 +58,29 @@ def test_an_unknown_key_names_file_line_key_and_the_near_one() -> None:
     assert "allowed here: name, names, handles" in said
 
 
+def test_a_phrase_without_words_is_refused_by_its_line() -> None:
+    said = problems(
+        "brands:\n  - name: Acme\n    phrases:\n      ok: positive\n      ' ': negative\n"
+    )
+    assert said == (
+        "k.yaml:5: a key of brands[0].phrases is ' ': holds no words; "
+        "write the phrase to look for in posts"
+    )
+
+
+def test_a_model_that_is_none_is_refused_and_a_folder_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert problems("brands: [{name: A}]\nmodel:\n  name: bundeled\n") == (
+        "k.yaml:3: model.name is 'bundeled': is no model (did you mean bundled?); "
+        "allowed are bundled, fast, a folder, or owner/name of the hub"
+    )
+    (tmp_path / "mine").mkdir()
+    for name in ("fast", "mine", "owner/name@main"):
+        assert parse_config(f"brands: [{{name: A}}]\nmodel: {{name: {name}}}").model.name == name
+
+
 def test_every_fault_is_told_at_once() -> None:
     said = problems(
         "brands:\n  - name: Acme\nregions:\n  North: [NO, se]\n"

@@ -144,6 +144,31 @@ def test_a_handle_is_the_brands_on_its_own_platform_only(
     assert (("2", "Acme") in found) is (whose != "Acme"), "a stranger's complaint is a mention"
 
 
+def test_what_was_edited_while_the_model_read_it_is_judged_anew(
+    store: Store, config: Config
+) -> None:
+    texts = ["acme is late", "acme is great after all", "never mind, globex is late"]
+
+    class Editing(KeywordJudge):
+        def judge(self, items: Sequence[Any], *, threshold: float | None = None) -> list[Any]:
+            if texts:
+                keep(pipeline, post(1, texts.pop(0)))
+            return super().judge(items, threshold=threshold)
+
+    pipeline = Pipeline(store, config, clock=lambda: NOW, load_judge=Editing)
+    keep(pipeline, post(1, "acme is fine"), post(2, "acme is late"))
+    assert pipeline.judge() == 1, "post 2; the only other one changes under the model's eyes"
+    assert [row["text"] for row in store.unjudged(9)] == ["acme is great after all"]
+    assert pipeline.judge() == 0
+    assert [(r["brand"], r["text"]) for r in store.unjudged(9)] == [
+        ("Globex", "never mind, globex is late")
+    ]
+    assert store.value("SELECT COUNT(*) FROM scores WHERE key = 'x:1'") == 0
+    assert (pipeline.judge(), pipeline.judge()) == (1, 0)
+    rows = {r["key"]: (r["brand"], r["label"]) for r in store.mentions(Filter())}
+    assert rows == {"x:1": ("Globex", "negative"), "x:2": ("Acme", "negative")}
+
+
 def test_the_judge_is_told_every_place_where_the_brand_is_named(store: Store) -> None:
     asked: list[Any] = []
 

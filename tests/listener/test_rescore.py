@@ -26,11 +26,15 @@ ALL, BATCH = 120, 50
 
 
 class ToyJudge:
-    """Says "positive" to all, writes down what it was asked, and does ``then`` before each batch."""
+    """Says ``label`` to all, writes down what it was asked, and does ``then`` before each batch."""
 
-    version = "toy-fast-1"
-
-    def __init__(self, then: Callable[[int], None] = lambda batch: None) -> None:
+    def __init__(
+        self,
+        then: Callable[[int], None] = lambda batch: None,
+        version: str = "toy-fast-1",
+        label: str = "positive",
+    ) -> None:
+        self.version, self.label = version, label
         self.asked: list[str] = []
         self.batches = 0
         self.then = then
@@ -41,7 +45,7 @@ class ToyJudge:
         self.asked += [item.text for item in items]
         return [
             SimpleNamespace(
-                label="positive", negative=0.1, neutral=0.1, positive=0.8, confidence=0.8,
+                label=self.label, negative=0.1, neutral=0.1, positive=0.8, confidence=0.8,
                 language="en", intent=None, rule=None,
             )
             for _ in items
@@ -69,14 +73,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def rescore(folder: Path, toy: ToyJudge, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def rescore(
+    folder: Path, toy: ToyJudge, monkeypatch: pytest.MonkeyPatch, *options: str
+) -> dict[str, Any]:
     def load(name: str, threads: int | None = None) -> ToyJudge:
         assert name == "fast"
         return toy
 
     monkeypatch.setattr(sentiment.model, "load", load)
     base = ["--db", str(folder / "t.db"), "--config", str(folder / "k.yaml")]
-    done = CliRunner().invoke(cli, [*base, "rescore", "--model", "fast", "--json"])
+    done = CliRunner().invoke(cli, [*base, "rescore", "--model", "fast", "--json", *options])
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -143,3 +149,71 @@ def test_what_shows_is_the_new_model_and_a_persons_word_stays_on_top(
         assert store.meta("model") == "toy-fast-1"
     assert shown.pop("x:000")[0] == "neutral"
     assert set(shown.values()) == {("positive", "toy-fast-1")}
+
+
+def edit(folder: Path) -> None:
+    edited = Post("x", "005", "acme is late no more", NOW, Author())
+    with Store(folder / "t.db") as store:
+        store.save_page(
+            Page([edited], {}), source="s", platform="x", query="q",
+            matches=[[Match("Acme", "Acme", "Acme", "name", 0, 4)]], from_brand=[None],
+            rules="r", now=epoch(NOW),
+        )  # fmt: skip
+
+
+def labels(folder: Path) -> dict[tuple[str, str], int]:
+    with Store(folder / "t.db") as store:
+        rows = store.rows("SELECT label, model, COUNT(*) AS n FROM mentions GROUP BY 1, 2")
+    return {(row["label"], row["model"]): row["n"] for row in rows}
+
+
+def test_it_goes_back_to_a_model_that_has_judged_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescore(folder, ToyJudge(), monkeypatch)
+    back = ToyJudge(version="old-1", label="negative")
+    assert rescore(folder, back, monkeypatch) == {"model": "old-1", "judged": ALL, "left": 0}
+    assert labels(folder) == {("negative", "old-1"): ALL - 1, ("neutral", "old-1"): 1}
+    assert rescore(folder, back, monkeypatch)["judged"] == 0
+
+
+def test_an_edited_post_waits_though_its_old_label_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescore(folder, ToyJudge(), monkeypatch)
+    edit(folder)
+    assert rescore(folder, ToyJudge(), monkeypatch)["judged"] == 1
+
+
+def test_a_post_that_is_edited_under_the_models_eyes_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit_at_the_first(batch: int) -> None:
+        if batch == 1:
+            edit(folder)
+
+    assert rescore(folder, ToyJudge(edit_at_the_first), monkeypatch) == {
+        "model": "toy-fast-1", "judged": ALL - 1, "left": 1,
+    }  # fmt: skip
+    last = ToyJudge()
+    assert rescore(folder, last, monkeypatch)["judged"] == 1
+    assert last.asked == ["acme is late no more"]
+
+
+def test_again_judges_all_by_changed_phrases_and_goes_on_where_it_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescore(folder, ToyJudge(), monkeypatch)
+    assert rescore(folder, ToyJudge(), monkeypatch, "--again", "--limit", "70") == {
+        "model": "toy-fast-1", "judged": 70, "left": 50,
+    }  # fmt: skip
+    rest = ToyJudge(label="negative")
+    found = rescore(folder, rest, monkeypatch, "--again")
+    assert (found["judged"], found["left"]) == (50, 0)
+    assert rest.asked[0].endswith("number 70")
+    assert labels(folder)["negative", "toy-fast-1"] == 50
+
+    assert rescore(folder, ToyJudge(), monkeypatch, "--again", "--limit", "70")["left"] == 50
+    (folder / "k.yaml").write_text("brands: [{name: Acme, phrases: {so late: negative}}]")
+    found = rescore(folder, ToyJudge(), monkeypatch, "--again")
+    assert found["judged"] == ALL, "other phrases: what was judged by the old ones is not done"

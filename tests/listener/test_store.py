@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -337,10 +338,11 @@ def test_a_case_someone_claimed_stays_claimed(store: Store) -> None:
 def test_scores_are_kept_by_version_and_the_newest_shows(store: Store) -> None:
     save(store, [post(1)])
     store.save_scores("m1", [Score("x:1", "Acme", "neutral", 0.2, 0.6, 0.2, 0.6)], NOW)
-    assert store.without_score("m2", ("", ""), 10)[0]["key"] == "x:1"
+    assert store.waiting_for("m2", ("", ""), 10)[0]["key"] == "x:1"
     store.save_scores("m2", [Score("x:1", "Acme", "negative", 0.9, 0.1, 0.0, 0.9)], NOW)
-    assert store.without_score("m2", ("", ""), 10) == []
+    assert store.waiting_for("m2", ("", ""), 10) == []
     assert store.value("SELECT COUNT(*) FROM scores") == 2
+    assert store.waiting_for("m1", ("", ""), 10)[0]["key"] == "x:1", "m2's word is shown, not m1's"
     assert store.mentions(Filter())[0]["label"] == "negative"
     assert store.status(NOW)["model"] == "m2"
 
@@ -385,6 +387,40 @@ def test_a_wrong_match_leaves_the_counts(store: Store) -> None:
 def test_search_treats_percent_and_underscore_as_text(store: Store) -> None:
     save(store, [post(1, "acme 100% broken"), post(2, "acme 1000 broken")])
     assert [r["key"] for r in store.mentions(Filter(), contains="100%")] == ["x:1"]
+
+
+def test_a_long_conversation_is_read_around_a_post_with_the_brands_own(store: Store) -> None:
+    posts = [post(0), *(post(n, reply_to="0") for n in range(1, 30))]
+    own = [post(n, "we are on it", reply_to="0") for n in (100, 101, 102)]
+    save(store, posts)
+    save(store, own, from_brand=["Acme"] * 3)
+
+    def read(around: str | None, limit: int) -> list[int]:
+        return [int(r["key"][2:]) for r in store.thread_posts("x:0", around, limit)]
+
+    assert store.thread_size("x:0") == 33
+    assert read("x:20", 10) == [*range(15, 25), 100, 101, 102]
+    assert read("x:2", 10) == [*range(10), 100, 101, 102]
+    assert read("x:102", 10) == [*range(23, 30), 100, 101, 102], "a full page at the end, too"
+    assert read(None, 10) == [*range(10), 100, 101, 102]
+    assert read("x:20", 2) == [19, 20, 100, 101], "as many of the brand's, the answer first"
+    assert read("x:20", 200) == [*range(30), 100, 101, 102]
+    assert store.thread_posts("x:none", "x:20") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ärger", {"x:1"}), ("ÄRGER mit", {"x:1"}), ("авария", {"x:2"}), ("Авария", {"x:2"}),
+        ("über alles", {"x:3"}), ("énorme_", {"x:4"}), ("REFUND", {"x:5"}), ("ö", set()),
+    ],
+)  # fmt: skip
+def test_search_takes_big_and_small_letters_of_every_script_for_one(
+    store: Store, words: str, found: set[str]
+) -> None:
+    texts = ("Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund")
+    save(store, [post(i, text) for i, text in enumerate((*texts, "acme énormes"), start=1)])
+    assert {r["key"] for r in store.mentions(Filter(), contains=words)} == found
 
 
 # holding and opening ------------------------------------------------------------------------------
@@ -472,6 +508,43 @@ def test_a_store_in_which_deleted_posts_had_come_back_is_mended(store: Store) ->
     with Store(store.path) as again:
         assert [row["key"] for row in again.rows("SELECT key FROM payloads")] == ["x:2"]
         assert [row["key"] for row in again.unanswered(Filter())] == ["x:2"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts handles as Linux shows them")
+def test_a_thread_that_ended_keeps_no_file_open(store: Store) -> None:
+    def handles() -> int:
+        found = 0
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                found += str(link.readlink()).startswith(str(store.path))
+        return found
+
+    store.revision()
+    alone, seen = handles(), []
+    for _ in range(20):
+        one = threading.Thread(target=lambda: seen.append(store.revision()))
+        one.start()
+        one.join()
+    assert seen == [store.revision()] * 20
+    assert handles() <= 2 * alone, "this thread's, and those of the last one that ended"
+
+
+def test_threads_at_once_each_keep_their_connection(store: Store) -> None:
+    together = threading.Barrier(8)
+
+    def work(found: list[object]) -> None:
+        first = store.db.conn
+        together.wait()
+        found += [first, store.db.conn, store.revision()]
+
+    found: list[list[object]] = [[] for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(part,)) for part in found]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert all(a is b for a, b, _ in found)
+    assert len({id(a) for a, _, _ in found}) == 8
 
 
 def test_readers_read_while_a_writer_writes(store: Store) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +30,14 @@ def test_the_label_order_is_read_from_the_checkpoint(
 
 
 @pytest.mark.parametrize(
-    "names", [("bad", "good"), ("1 star", "2 stars", "3 stars"), ("a", "b", "c")]
+    "names",
+    [
+        ("bad", "good"),
+        ("1 star", "2 stars", "3 stars"),
+        ("a", "b", "c"),
+        ("1", "2", "3"),
+        ("LABEL_1", "LABEL_1", "LABEL_2"),
+    ],
 )
 def test_labels_that_cannot_be_read_are_named(names: tuple[str, ...]) -> None:
     with pytest.raises(SentimentError, match="three are needed"):
@@ -95,7 +105,7 @@ def test_a_local_checkpoint_judges_in_its_label_order(tmp_path: Path) -> None:
     assert [j.label for j in said[:3]] == ["positive", "negative", "neutral"]
     assert len(said) == 4
     assert said[0].intent is None
-    assert judge.version.startswith("hub:")
+    assert judge.version.startswith("hub:tiny@")
     text = "pixel is good, but acme is bad"
     start = text.index("acme")
     assert judge.judge([Item(text, (start, start + 4))])[0].label == "negative"
@@ -117,3 +127,74 @@ def test_a_hub_out_of_reach_is_one_clear_sentence(
 def test_a_folder_without_a_checkpoint_says_so(tmp_path: Path) -> None:
     with pytest.raises(SentimentError, match="holds no usable checkpoint"):
         load(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(
+        tmp_path_factory.mktemp("made") / "tiny", ("NEGATIVE", "NEUTRAL", "POSITIVE")
+    )
+
+
+def truncate(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+
+
+def lose_the_tokenizer(folder: Path) -> None:
+    for path in (*folder.glob("tokenizer*"), *folder.glob("special*")):
+        path.unlink()
+
+
+def set_config(**values: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        file = folder / "config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+    return change
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lose_the_tokenizer, "no usable tokenizer: it knows 5 pieces of words, the weights 12"),
+        (truncate, "holds no usable checkpoint"),
+        (
+            lambda f: (f / "tokenizer.json").write_text('{"broken": 1}'),
+            "holds no usable checkpoint",
+        ),
+        (set_config(hidden_size=32), "do not fit its config.json"),
+        (set_config(num_hidden_layers=2), "do not fit its config.json"),
+    ],
+    ids=["no tokenizer", "truncated", "broken tokenizer", "another size", "a layer is missing"],
+)
+def test_a_damaged_checkpoint_is_one_clear_sentence(
+    checkpoint: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "damaged")
+    damage(folder)
+    with pytest.raises(SentimentError, match=said) as caught:
+        load(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_folders_version_is_its_content_whatever_its_spelling(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "mine@v2")
+    monkeypatch.chdir(tmp_path)
+    version = load("mine@v2").version
+    assert {load(name).version for name in ("./mine@v2", "mine@v2/", str(folder))} == {version}
+    set_config(id2label={0: "POS", 1: "NEG", 2: "NEU"})(folder)
+    assert load("mine@v2").version != version
+
+
+@pytest.mark.parametrize("name", ["bundeled", "", "my-checkpoint"])
+def test_a_name_that_can_be_no_model_is_refused_at_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SentimentError, match="allowed are bundled, fast, a folder, or owner/name"):
+        load(name)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
 
 from sentiment import bundle
+from sentiment.encoder import Encoded, best_dtype
 from sentiment.errors import SentimentError
-from sentiment.model import UNSURE, Bundled, Item, load
+from sentiment.model import UNSURE, Bundled, Item, load, use_threads
 from sentiment.rules import PhraseRule
 
 
@@ -38,6 +43,69 @@ def test_the_label_is_toward_the_marked_brand(bundled: Bundled) -> None:
     pixel, acme = text.index("Pixel"), text.index("@acme")
     toward = bundled.judge([Item(text, (pixel, pixel + 5)), Item(text, (acme, acme + 5))])
     assert [said.label for said in toward] == ["positive", "negative"]
+
+
+class Reader:
+    """In the encoder's place: keeps what it was given to read."""
+
+    length = 128
+
+    def logits(self, batch: list[Encoded]) -> tuple[Tensor, Tensor]:
+        self.batch = batch
+        return torch.zeros(len(batch), 3), torch.zeros(len(batch), 1)
+
+
+@pytest.fixture(scope="module")
+def reading() -> tuple[Bundled, Reader]:
+    """The bundled judge with its tokenizer alone."""
+    if not (bundle.FOLDER / bundle.TOKENIZER).is_file():
+        pytest.skip("needs the bundled tokenizer, which is not in this checkout")
+    judge, reader = Bundled.__new__(Bundled), Reader()
+    judge._tokenizer = Tokenizer.from_file(str(bundle.FOLDER / bundle.TOKENIZER))
+    judge._encoder = reader  # type: ignore[assignment]
+    return judge, reader
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "这家餐厅的服务太差了，等了两个小时才上菜，味道也很糟糕，环境又脏又吵，我再也不会来了，"
+        * 5,
+        "ìṣẹ́ wọn kò dára rárá, mo dúró fún wákàtí méjì, ẹ̀rọ náà sì ti bàjẹ́ pátápátá ní ọjọ́ kejì, "
+        * 4,
+        "ዕብራይስጥ፣ ጥቁርና፣ ዝንጅብልም፣ ቅቤ፣ ሽንኩርት፣ ቆሎ፣ ጭቅጭቅ፣ ዠማ፣ ጰጰስ፣ " * 9,
+        "ﷺ " * 150,
+    ],
+    ids=["Chinese", "Yoruba", "Amharic", "one sign, many tokens"],
+)
+def test_the_brand_is_among_the_tokens_that_are_read(
+    reading: tuple[Bundled, Reader], before: str
+) -> None:
+    judge, reader = reading
+    text = before + " Acme 太棒了！"
+    start = text.index("Acme")
+    judge.score([("Acme is fine", ((0, 4),)), (text, ((start, start + 4),)), ("hm", ())])
+    read = reader.batch[1]
+    assert read.target
+    assert max(read.target) < reader.length - 1
+    assert "Acme" in judge._tokenizer.decode([read.ids[i] for i in read.target])
+    assert len(read.ids) > 20, "what stands before it is read too, as far as it fits"
+    assert [bool(e.target) for e in reader.batch] == [True, True, False]
+
+
+def test_a_text_whose_brand_is_read_is_tokenised_once(
+    reading: tuple[Bundled, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, _ = reading
+    monkeypatch.setattr(judge, "_nearer", None)  # a second look would fail
+    judge.score([("Acme 太棒了，" + "我非常喜欢，" * 50, ((0, 4),)), ("Acme is fine", ((0, 4),))])
+
+
+def test_a_span_that_no_token_stands_for_ends_the_search(reading: tuple[Bundled, Reader]) -> None:
+    judge, reader = reading
+    text = "很差，" * 200 + "\x07"
+    judge.score([(text, ((600, 601),))])
+    assert reader.batch[0].target == ()
 
 
 def test_order_batching_and_cache_change_nothing(bundled: Bundled) -> None:
@@ -101,6 +169,27 @@ def test_a_damaged_file_is_one_clear_sentence(bundled: Bundled, tmp_path: Path) 
     (folder / bundle.CONFIG).write_text("{", encoding="utf-8")
     with pytest.raises(SentimentError, match="damaged"):
         Bundled(folder, fast=False, threads=None)
+
+
+def test_where_a_process_cannot_tell_its_cores_all_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    use_threads(None)
+    assert used == [7]
+
+
+def test_a_number_format_that_there_is_not_is_named_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GROUNDSWELL_DTYPE", "fp16")
+    with pytest.raises(SentimentError, match="'fp16'; set it to bfloat16 or float32"):
+        best_dtype()
+    monkeypatch.setenv("GROUNDSWELL_DTYPE", "float32")
+    assert best_dtype() == torch.float32
 
 
 def test_the_version_changes_with_weights_and_with_calibration() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,17 @@ def test_a_masked_handle_is_no_name_that_could_be_said_again() -> None:
     assert normalise_marked("@user is better than @user", (21, 26))[1] == ((21, 26),)
 
 
+@pytest.mark.parametrize("again", ["quendaro", "#quendaro", "@quendaro", "quendaro@", "quendaro "])
+def test_a_name_said_ten_thousand_times_costs_no_more_than_reading_it(again: str) -> None:
+    post = "Quendaro " + again * 10_000
+    size = len(again)
+    also = tuple((9 + n * size, 9 + (n + 1) * size) for n in range(10_000))
+    begun = time.process_time()
+    assert normalise_marked(post, (0, 8))[1][0] == (0, 8)
+    assert normalise_marked(post, (0, 8), also)[1][0] == (0, 8)
+    assert time.process_time() - begun < 1, "it took minutes while each place walked its whole word"
+
+
 def test_two_brands_of_a_text_without_spaces_have_a_mark_each() -> None:
     post = "オーロラ航空は最高だけど北斗航空は最悪です"
     for brand in ("オーロラ航空", "北斗航空"):
@@ -115,6 +127,21 @@ def test_a_long_post_is_cut_to_the_sentences_around_its_brand() -> None:
     assert len(cut) <= 360
     assert "acme was a delight" in cut
     assert [cut[slice(*span)] for span in spans] == ["acme"], "what lies outside has no mark"
+
+
+def test_a_sentence_without_white_space_after_it_ends_too() -> None:
+    post = "服务太差了。我讨厌Globex！「Acme很好。」我非常喜欢。"
+    globex, acme = post.index("Globex"), post.index("Acme")
+    assert clause(post, (globex, globex + 6)) == "我讨厌Globex！"
+    assert clause(post, (acme, acme + 4)) == "「Acme很好。"
+
+
+def test_a_long_post_without_spaces_keeps_what_stands_before_its_brand() -> None:
+    post = "服务太差了，等了两个小时才上菜，" * 30 + "Acme太差了"
+    start = post.index("Acme")
+    cut, spans = window(post, ((start, start + 4),), 100)
+    assert 50 < len(cut) <= 100
+    assert [cut[slice(*span)] for span in spans] == ["Acme"]
 
 
 def test_a_clause_stops_at_the_contrast() -> None:

@@ -39,6 +39,18 @@ def utc(*parts: int) -> datetime:
         ("Tue, 31 Oct 2017 22:10:47 GMT", "mail", utc(2017, 10, 31, 22, 10, 47)),
         ("31 October 2017, 10:10 pm", "spelled", utc(2017, 10, 31, 22, 10)),
         ("Oct 31, 2017 · 22:10 UTC", "spelled", utc(2017, 10, 31, 22, 10)),
+        ("2024-01-01 21:00:12 EST", "spaced", utc(2024, 1, 2, 2, 0, 12)),
+        ("2024-07-01 21:00:12 EDT", "spaced", utc(2024, 7, 2, 1, 0, 12)),
+        ("2024-07-01 21:00:12 BST", "spaced", utc(2024, 7, 1, 20, 0, 12)),
+        ("13/02/2024 10:00 CET", "numeric", utc(2024, 2, 13, 9)),
+        ("2/13/2024 10:00 AEST", "numeric", utc(2024, 2, 13, 0)),
+        ("2/13/2024 10:00 PM EST", "numeric", utc(2024, 2, 14, 3)),
+        ("2/13/2024 10:00 p.m. PST", "numeric", utc(2024, 2, 14, 6)),
+        ("2/13/2024 10:00 P", "numeric", utc(2024, 2, 13, 22)),
+        ("Jan 1, 2024 3:00 PM PST", "spelled", utc(2024, 1, 1, 23)),
+        ("Tue, 05 Mar 2024 10:00:00 EST", "mail", utc(2024, 3, 5, 15)),
+        ("Sun Mar 03 10:00:00 PST 2024", "spelled", utc(2024, 3, 3, 18)),
+        ("3 Mar 2024 10:00 CEST", "spelled", utc(2024, 3, 3, 8)),
     ],
 )
 def test_each_format(text: str, kind: str, expected: datetime) -> None:
@@ -66,6 +78,13 @@ def test_what_names_no_moment_is_refused_with_a_reason(text: str) -> None:
 def test_a_text_that_lacks_the_day_is_not_filled_from_today() -> None:
     with pytest.raises(ValueError, match="day, a month and a year"):
         spelled("October 2017", UTC, "mdy")
+
+
+@pytest.mark.parametrize("text", ["2024-01-01 21:00:12 IST", "1/2/2024 3:00 PM ET"])
+def test_a_zone_that_could_be_several_is_refused_by_name(text: str) -> None:
+    assert kind_of(text) is None
+    with pytest.raises(ValueError, match=r"time zone is not known; write it as \+01:00"):
+        Dates()(text)
 
 
 def test_naive_times_are_read_in_the_zone_asked() -> None:
@@ -113,7 +132,11 @@ def test_which_values_say_their_zone() -> None:
     assert has_zone("2024-05-01T10:00:00Z")
     assert has_zone("1714557600")
     assert has_zone("Tue Oct 31 22:10:47 +0000 2017")
+    assert has_zone("2024-05-01 10:00:00 EST")
+    assert has_zone("Jan 1, 2024 3:00 PM PST")
+    assert has_zone("Sun Mar 03 10:00:00 PST 2024")
     assert not has_zone("2024-05-01 10:00:00")
+    assert not has_zone("5/1/2024 10:00 PM")
     assert not has_zone("2024-05-01")
 
 

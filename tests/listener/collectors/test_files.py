@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from listener.cli.operate import _import_file
 from listener.collectors import Context, Page, Reject
+from listener.collectors.dialect import dialect_of
 from listener.collectors.files import Files, FilesOptions, inspect
+from listener.config import parse_config
 from listener.errors import InputError
 from listener.mention import Post, Query
+from listener.pipeline import Pipeline
+from listener.store import Store
 
 ANY = Query("all", (), ())
 HEADS = ("id", "created_at", "text", "username")
@@ -36,8 +42,15 @@ def row(number: int, text: str = "hello there") -> list[str]:
 
 
 def pages(path: Path, cursor: dict[str, Any] | None = None, **options: Any) -> list[Page]:
+    """As ``groundswell import`` reads the file."""
     made = FilesOptions(path=str(path), **options)
-    return list(Files(Context("files", made)).fetch(ANY, cursor))
+    return list(Files(Context("import:test", made)).fetch(ANY, cursor))
+
+
+def look(path: Path, cursor: dict[str, Any] | None) -> Page:
+    """One look at a file that is followed."""
+    (page,) = Files(Context("files", FilesOptions(path=str(path)))).fetch(ANY, cursor)
+    return page
 
 
 def read(path: Path, **options: Any) -> tuple[list[Post], list[Reject]]:
@@ -118,6 +131,69 @@ def test_two_files_that_count_from_one_do_not_collide(tmp_path: Path) -> None:
     (again,), _ = read(write(tmp_path / "copied elsewhere.csv", rows[0]))
     assert one.key != two.key
     assert one.key == again.key
+
+
+NUMBERED = [
+    {"id": n, "created_at": f"2026-03-01T10:0{n}:00Z", "text": f"Acme {n}", "likes": 0}
+    for n in range(1, 5)
+]
+
+
+def test_rows_keep_their_keys_when_a_file_gets_new_columns_or_other_counts(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    first = look(file, None)
+    keys = [p.key for p in first.posts]
+    answer = {**NUMBERED[0], "id": 5, "in_reply_to_id": 4}
+    second = look(lines(file, {**NUMBERED[0], "likes": 3}, *NUMBERED[1:], answer), first.cursor)
+    assert [p.key for p in second.posts][:4] == keys
+    assert second.posts[-1].reply_to == first.posts[-1].native_id
+    assert {p.key for p in read(file)[0]} == {p.key for p in second.posts}
+    other = look(lines(file, {**NUMBERED[0], "text": "another file"}), second.cursor)
+    assert other.posts[0].key not in keys
+
+
+def test_a_store_from_before_keeps_its_keys(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    plan = inspect(file)
+    before = {"row": 2, "fingerprint": plan.fingerprint}
+    old = plan.fingerprint[:6] + "-"
+    grown = look(file, before)
+    assert [p.native_id for p in grown.posts] == [f"{old}3", f"{old}4"]
+    lines(file, *NUMBERED, {**NUMBERED[0], "id": 5, "in_reply_to_id": 4})
+    assert [p.native_id for p in look(file, grown.cursor).posts] == [
+        f"{old}{n}" for n in range(1, 6)
+    ]
+
+
+def test_an_import_of_a_file_that_an_older_version_imported_stores_nothing(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", *NUMBERED)
+    plan = inspect(file)
+    one = Files(Context("import:older name.jsonl", FilesOptions(path=str(file))))
+    one.plan = replace(plan, namespace=plan.fingerprint[:6] + "-")
+    (page,) = one.fetch(ANY, None)
+    page = replace(page, cursor={"row": 4, "fingerprint": plan.fingerprint})
+    with Store(tmp_path / "t.db") as store:
+        line = Pipeline(store, parse_config("brands: [{name: Acme, misspellings: []}]"))
+        name = one.context.source
+        line.keep(page, source=name, platform=plan.platform, query=plan.fingerprint)
+        for _ in range(2):
+            told, _ = _import_file(line, FilesOptions(path=str(file)), None, show=False)
+            assert (told["read"], told["stored"]) == (4, 0)
+
+
+def test_threads_whose_replies_lead_nowhere_stay_unknown(tmp_path: Path) -> None:
+    heads = (*HEADS, "in_reply_to_id")
+    rows = [[*row(1), ""], [*row(2), row(1)[0]]]
+    assert all(p.threads_read for p in pages(write(tmp_path / "a.csv", rows, heads)))
+    assert not any(p.threads_read for p in pages(tmp_path / "a.csv", key="content"))
+    status = {"created_at": "2026-03-01T09:00:00Z", "content": "<p>Acme broke</p>"}
+    site = "https://a.example/users/kim/statuses/"
+    file = lines(
+        tmp_path / "a.jsonl",
+        {**status, "id": "1", "uri": site + "1", "in_reply_to_id": None},
+        {**status, "id": "2", "uri": site + "2", "in_reply_to_id": "1"},
+    )
+    assert not any(p.threads_read for p in pages(file))
 
 
 def test_mastodon_markup_and_accounts(tmp_path: Path) -> None:
@@ -255,6 +331,42 @@ def test_lines_above_the_heads_and_a_sep_line(tmp_path: Path) -> None:
     sep = tmp_path / "c.csv"
     sep.write_text("sep=;\n" + body.replace(",", ";"))
     assert len(read(sep)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("heads", "rows"),
+    [
+        ("Datum;Inhalt;Verfasser;Typ", "2026-03-01 1{}:00;Acme ist schon wieder kaputt;anna;Post"),
+        ("Fecha;Mensaje;Usuario;Formato", "1.º de marzo, 1{}:00;Acme otra vez roto;ana;tweet"),
+        ("日付;本文;種別", "2026-03-01 1{}:00;Acmeのやかん が壊れた;post"),
+        (";Texte;Genre", "le premier mars;Acme est encore en panne {};post"),
+    ],
+)
+def test_a_cell_that_reads_like_a_head_makes_no_heads(
+    tmp_path: Path, heads: str, rows: str
+) -> None:
+    file = tmp_path / "a.csv"
+    lines_ = [rows.format(n) for n in range(3)]
+    for above in ("", "Report of Acme;;;;\n\n"):
+        file.write_text(above + "\n".join([heads, *lines_]) + "\n", encoding="utf-8")
+        assert dialect_of(file).heads == tuple(heads.split(";"))
+
+
+def test_times_in_named_zones_are_the_posts_times_and_no_other_column_is(tmp_path: Path) -> None:
+    heads = ("Page Created", "Post Created", "Message")
+    known = [["2012-05-01 13:01:00", f"2024-01-0{n} 21:00:12 EST", "Acme broke"] for n in (1, 2)]
+    file = write(tmp_path / "a.csv", known, heads)
+    assert inspect(file).mapping["created"] == "Post Created"
+    assert not any("time zone" in note for note in inspect(file).notes)
+    posts, rejects = read(file)
+    assert posts[0].created_at == datetime(2024, 1, 2, 2, 0, 12, tzinfo=UTC)
+    assert not rejects
+    unknown = [[row[0], row[1].replace("EST", "IST"), row[2]] for row in known]
+    with pytest.raises(InputError, match=r"'Post Created' .*IST.*its time zone is not known"):
+        inspect(write(file, unknown, heads))
+    nothing = [[row[0], row[2]] for row in known]
+    with pytest.raises(InputError, match="no column seems to hold when it was written"):
+        inspect(write(file, nothing, ("Account Created", "Message")))
 
 
 def test_a_carriage_return_inside_an_unquoted_cell_ends_no_row(tmp_path: Path) -> None:
@@ -531,6 +643,76 @@ def test_a_file_that_grew_goes_on_and_another_file_starts_anew(tmp_path: Path) -
     ]
     write(file, [row(i) for i in range(100, 103)])
     assert len(pages(file, cursor=cursor)[0].posts) == 3
+
+
+GROWING = {
+    "a.csv": (
+        "id,created_at,text\n9001001,2026-03-01T10:00:00Z,Acme is fine\n"
+        '9001002,2026-03-01T10:01:00Z,"Acme is terrible,\nand never\nagain"\n'
+        "9001003,2026-03-01T10:02:00Z,Acme third\r\n"
+    ),
+    "a.jsonl": "".join(
+        json.dumps(
+            {"id": 9001001 + n, "created_at": f"2026-03-01T10:0{n}:00Z", "text": f"Acme {n}"}
+        )
+        + "\n"
+        for n in range(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_last_row_that_is_half_written_waits_for_the_rest(tmp_path: Path, name: str) -> None:
+    file, text = tmp_path / name, GROWING[name]
+    file.write_bytes(text.encode())
+    whole = [p.text for p in look(file, None).posts]
+    assert len(whole) == 3
+    begins = text.index("9001002")
+    for cut in range(begins + 1, len(text) + 1):
+        file.write_bytes(text[:cut].encode())
+        first = look(file, None)
+        file.write_bytes(text.encode())
+        second = look(file, first.cursor)
+        assert [p.text for p in (*first.posts, *second.posts)] == whole, text[:cut]
+        assert not first.rejected
+        assert not second.rejected
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_last_row_without_a_line_break_is_taken_when_the_file_stands_still(
+    tmp_path: Path, name: str
+) -> None:
+    file, text = tmp_path / name, GROWING[name]
+    file.write_text(text[: text.rindex("Acme") + 4])
+    first = look(file, None)
+    second = look(file, first.cursor)
+    third = look(file, second.cursor)
+    assert (len(first.posts), len(first.rejected)) == (2, 0)
+    assert len(second.posts) + len(second.rejected) == 1
+    assert not third.posts
+    assert not third.rejected
+    assert len(read(file)[0]) + len(read(file)[1]) == 3  # an import takes it at once
+
+
+def test_a_quote_that_never_closes_keeps_a_growing_file_from_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [row(i) for i in range(9)])
+    broken = file.read_text().replace("hello there", '"hello there', 1)
+    file.write_text(broken + "9001,2026-")
+    page = look(file, None)
+    assert len(page.posts) + len(page.rejected) == 9
+
+
+def test_an_archive_that_is_being_written_waits_for_the_rest(tmp_path: Path) -> None:
+    whole = gzip.compress(write(tmp_path / "b.csv", [row(i) for i in range(3000)]).read_bytes())
+    file = tmp_path / "a.csv.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    options = FilesOptions(path=str(file))
+    first = list(Files(Context("files", options)).fetch(ANY, None))
+    file.write_bytes(whole)
+    second = list(Files(Context("files", options)).fetch(ANY, first[-1].cursor))
+    posts = [p.native_id for page in (*first, *second) for p in page.posts]
+    assert posts == [row(i)[0] for i in range(3000)]
+    assert not any(page.rejected for page in first + second)
 
 
 def test_position_and_coverage_are_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,10 +16,13 @@ from fake import SimClock
 from harness import collector, walk
 from websockets.sync.server import ServerConnection, serve
 
-from listener.collectors.jetstream import Jetstream, JetstreamOptions
+from listener.collectors.jetstream import Jetstream, JetstreamOptions, Spellings
+from listener.config import parse_config
 from listener.errors import PlatformError
 from listener.matching import BrandTerms
 from listener.mention import Query
+from listener.pipeline import Pipeline
+from listener.store import Store
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 QUERY = Query("stream:all", ("Acme",), ("acme", "acmee"))
@@ -169,3 +173,61 @@ def test_every_spelling_is_listened_for_in_one_stream() -> None:
     (query,), left = Jetstream.plan_queries([brand], JetstreamOptions())
     assert {"Lufthansa", "luftansa", "fly"} <= set(query.terms)
     assert left == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "McDonald’s was terrible",
+        "McDonald`s again",
+        "Acme\nTea was bad",
+        "acme\u00a0tea",
+        "Coca‑Cola",
+        "Häagen Dazs",
+        "Ａｃｍｅ Ｔｅａ",
+        "so tired of #AcmeTea",
+        "c&a is closed",
+        "Ｃ＆Ａ is closed",
+        "at CocaCola",
+    ],
+)
+def test_a_spelling_is_found_as_the_matcher_reads_it(text: str) -> None:
+    terms = ("McDonald's", "Acme Tea", "AcmeTea", "Coca-Cola", "Häagen-Dazs", "C&A", "CocaCola")
+    assert Spellings(terms).found_in(text)
+
+
+@pytest.mark.parametrize("text", ["vitamin c and tea", "acm etea", "c is a letter", "ac me tea"])
+def test_folding_lets_no_posts_in_that_hold_no_spelling(text: str) -> None:
+    assert not Spellings(("Acme Tea", "C&A", "C++")).found_in(text)
+
+
+def test_without_spellings_all_posts_are_kept() -> None:
+    assert Spellings(()).found_in("anything")
+
+
+def test_the_brands_own_posts_are_known_by_its_did(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    config = parse_config(
+        "brands: [{name: Acme, names: [Acme], misspellings: [], "
+        "handles: {bluesky: [acme.bsky.social, 'did:plc:acme']}}]\nsources: [{platform: jetstream}]"
+    )
+    asked = event(clock.now - 60, "Acme is broken, help", 1)
+    root = {"uri": "at://did:plc:1/app.bsky.feed.post/k1", "cid": "c"}
+    answer = event(clock.now - 30, "Hi, Acme support here", 2)
+    answer["did"] = "did:plc:acme"
+    answer["commit"]["record"]["reply"] = {"root": root, "parent": root}
+    with Store(tmp_path / "t.db") as store:
+        line = Pipeline(store, config, clock=clock)
+        (query,) = line.queries(config.sources[0])
+        assert not any("did:" in term for term in query.terms)
+        one = line.collector(config.sources[0])
+        assert isinstance(one, Jetstream)
+        page = one.page([asked, answer], {}, where="jetstream", complete=True)
+        line.keep(page, source="jetstream", platform="jetstream", query=query.name)
+        line.flag()
+        rows = store.rows("SELECT native_id, from_brand FROM posts ORDER BY created_at")
+        assert [row["from_brand"] for row in rows] == [None, "Acme"]
+        (case,) = store.rows("SELECT key, answered_at FROM cases")
+        assert case["key"].endswith("k1")
+        assert case["answered_at"] is not None
+        assert config.all_brands()[0].terms().handles == ("acme.bsky.social",)

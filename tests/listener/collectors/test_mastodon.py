@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fake import SimClock, serving
+from fake import Reply, SimClock, serving
 from fake_mastodon import FakeMastodon
 from harness import collector, pipeline, stored, tick, walk
 
@@ -201,3 +201,20 @@ def test_backfill_goes_back_to_the_date() -> None:
     times = {p.created_at for page in pages for p in page.posts}
     assert since in times
     assert pages[-1].complete
+
+
+@pytest.mark.parametrize("first", ["dead", "refusing"])
+def test_a_server_that_fails_silences_no_other(first: str, tmp_path: Path) -> None:
+    clock = SimClock(START)
+    refusing, fine = FakeMastodon(clock), FakeMastodon(clock)
+    refusing.answer = lambda request: Reply({"error": "not for strangers"}, 403)  # type: ignore[method-assign]
+    fine.add(clock.now - 60, "Acme #acme")
+    with serving(refusing) as a, serving(fine) as b:
+        servers = [a if first == "refusing" else "http://127.0.0.1:9", b]
+        source = {"platform": "mastodon", "servers": servers}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 4000, 2)
+            assert stored(line, "text") == {("Acme #acme",)}
+            assert servers[0].removeprefix("http://") in line.failures["mastodon"]
+    asked = [r for r in refusing.requests if "/timelines/" in r.path]
+    assert len(asked) == (2 if first == "refusing" else 0)  # once a round

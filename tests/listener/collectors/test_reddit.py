@@ -100,6 +100,27 @@ def test_deleted_and_removed_posts_are_followed() -> None:
         assert [d.native_id for d in one.recheck([kept, gone, "t3_zzz"])] == [gone, "t3_zzz"]
 
 
+def test_submissions_that_moderators_removed_and_deleted_links_are_followed() -> None:
+    clock = SimClock(START)
+    server = FakeReddit(clock)
+    told = server.add(1, clock.now - 1, "Acme leaked my address", selftext="It is 5 Main St")
+    link = server.add(2, clock.now - 2, "Acme link", is_self=False, url="https://a.example/x")
+    orphan = server.add(3, clock.now - 3, "Acme, by an account that is gone", author="[deleted]")
+    for name in (told, link, orphan):
+        server.things[name]["data"].setdefault("removed_by_category", None)
+    with serving(server) as url:
+        one = collector("reddit", clock, KEYS, **options(url))
+        assert len(walk(one, QUERY)[0]) == 3
+        server.things[told]["data"] |= {
+            "selftext": "[removed]", "removed_by_category": "moderator",
+        }  # fmt: skip
+        server.things[link]["data"] |= {"author": "[deleted]", "removed_by_category": "deleted"}
+        posts, last = walk(one, QUERY)
+        assert [p.native_id for p in posts] == [orphan]
+        assert [d.native_id for d in last.deleted] == [told, link]
+        assert [d.native_id for d in one.recheck([told, link, orphan])] == [told, link]
+
+
 def test_subreddits_are_read_whole_and_mentions_only_with_a_login() -> None:
     brand = BrandTerms("Acme", ("Acme",), handles=("acme",), auto=False)
     queries, _ = Reddit.plan_queries([brand], RedditOptions(subreddits=("tea", "coffee")))

@@ -30,6 +30,10 @@ class FakeFeed(Platform):
     def answer(self, request: Request) -> Reply:
         if request.path == "/loop":
             return Reply("", 302, {"Location": "/loop"})
+        if request.path == "/forbidden":
+            return Reply("<html>Access denied</html>", 403)
+        if request.path == "/feedscheme":
+            return Reply("", 301, {"Location": "feed://example.org/x"})
         newest = [e for e in self.entries if e[1] <= self.clock.now][-self.shown :]
         tag = f'"{newest[-1][0] if newest else 0}"'
         if request.headers.get("if-none-match") == tag:
@@ -130,3 +134,75 @@ def test_news_queries_hold_all_brands_in_googles_grammar() -> None:
     assert asked["q"] == ['"Kettle & Co"']
     assert asked["ceid"] == ["US:en"]
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("http://127.0.0.1:9/feed", "cannot reach 127.0.0.1:9"),
+        ("{url}/forbidden", "{host} answered 403"),
+        ("{url}/feedscheme?key=hunter22", "/feedscheme?key=*** is no address that can be asked"),
+        ("example.org/feed", "example.org/feed is no address that can be asked"),
+        ("http://[nowhere/feed", "is no address that can be asked"),
+        ("http://me:hunter22@127.0.0.1:9/feed", "cannot reach 127.0.0.1:9"),
+    ],
+)
+def test_a_feed_that_fails_silences_no_other(bad: str, says: str, tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(1, clock.now - 100, "Acme")]
+    with serving(server) as url:
+        host = urlsplit(url).netloc
+        feeds = [bad.format(url=url), f"{url}/good"]
+        source = {"platform": "rss", "feeds": feeds, "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 4000, 2)
+            assert stored(line, "text") == {("Acme",)}
+            (told,) = line.failures.values()
+            ledger = line.store.rows("SELECT failed FROM coverage WHERE failed IS NOT NULL")
+    assert says.format(host=host) in told
+    assert len(ledger) == 2  # a round each
+    assert "hunter22" not in told
+    assert [r.path for r in server.requests].count("/good") == 2
+
+
+def test_without_a_network_the_source_says_so_once_and_asks_every_host_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = SimClock(START)
+    feeds = [f"http://127.0.0.1:{port}/{n}" for port in (9, 10, 11) for n in (1, 2)]
+    source = {"platform": "rss", "feeds": feeds, "google_news": False}
+    with pipeline(tmp_path, clock, source) as line:
+        tick(line, clock, 600, 1)
+        ledger = line.store.rows("SELECT query FROM coverage WHERE failed IS NOT NULL")
+        assert [row["query"] for row in ledger] == [f"feed:{f}" for f in feeds if f.endswith("1")]
+        assert "127.0.0.1:9" in line.failures["rss"]
+    assert sum("cannot reach" in r.getMessage() for r in caplog.records) == 1
+
+
+def test_a_hosts_wait_is_not_cut_short_by_what_the_next_one_answers(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    limited, fine = FakeFeed(clock), FakeFeed(clock)
+    limited.answer = lambda request: Reply("", 429, {"Retry-After": "7200"})  # type: ignore[method-assign]
+    fine.entries = [(1, clock.now - 100, "Acme")]
+    with serving(limited) as one, serving(fine) as two:
+        feeds = [f"{one}/a", "http://127.0.0.1:9/feed", f"{two}/b"]
+        source = {"platform": "rss", "feeds": feeds, "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            assert stored(line, "text") == {("Acme",)}
+            assert line.store.holds()["rss"]["open_until"] >= clock.now + 7100 - 60
+
+
+def test_a_used_up_budget_ends_the_round_for_all_hosts(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    one, two = FakeFeed(clock), FakeFeed(clock)
+    with serving(one) as a, serving(two) as b:
+        source = {
+            "platform": "rss", "feeds": [f"{a}/1", f"{a}/2", f"{b}/3"], "google_news": False,
+            "budget": {"requests_per_day": 1},
+        }  # fmt: skip
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            assert line.store.value("SELECT COUNT(*) FROM coverage WHERE failed IS NOT NULL") == 1
+    assert (len(one.requests), len(two.requests)) == (1, 0)

@@ -10,13 +10,19 @@ from fake import Platform, Reply, Request, SimClock, serving
 from harness import collector, walk
 
 from listener.collectors.youtube import YouTube, YouTubeOptions, next_quota_day
-from listener.errors import AuthError, LimitError
+from listener.errors import AuthError, LimitError, PlatformError
 from listener.matching import BrandTerms
 from listener.mention import Query
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = {"YOUTUBE_API_KEY": "AIza-our-key"}
 SEARCH = Query("search:Acme", ("Acme",), ("Acme",))
+
+
+PRIVATE = (
+    "One or more of the requested comment threads cannot be retrieved due to insufficient "
+    "permissions. The request might not be properly authorized."
+)
 
 
 def stamp(seconds: float) -> str:
@@ -28,6 +34,8 @@ class FakeYouTube(Platform):
         super().__init__(clock)
         self.videos: dict[str, float] = {}
         self.comments: dict[str, list[tuple[str, float, str]]] = {}
+        self.failing: set[str] = set()  # videos and channels of which only the first page comes
+        self.stale: set[str] = set()  # page tokens that have run out
 
     def limit_headers(self, remaining: int, resets: float) -> dict[str, str]:
         return {}
@@ -52,7 +60,16 @@ class FakeYouTube(Platform):
             if key == "closed":
                 return Reply({"error": {"errors": [{"reason": "commentsDisabled"}]}}, 403)
             rows = sorted(self.comments.get(key, []), key=lambda c: -c[1])
-            start = int(query.get("pageToken", 0))
+            if key == "private":
+                return Reply(
+                    {"error": {"message": PRIVATE, "errors": [{"reason": "forbidden"}]}}, 403
+                )
+            token = query.get("pageToken", "0")
+            if key in self.failing and token != "0":
+                return Reply({"error": {"errors": [{"reason": "processingFailure"}]}}, 400)
+            if token in self.stale:
+                return Reply({"error": {"errors": [{"reason": "invalidPageToken"}]}}, 400)
+            start = int(token)
             shown = rows[start : start + 100]
             body: dict[str, Any] = {"items": [_thread(key, *row) for row in shown]}
             if start + 100 < len(rows):
@@ -131,6 +148,61 @@ def test_a_channels_comments_are_walked_back() -> None:
         posts, last = walk(collector("youtube", clock, KEY, base_url=url + "/"), query)
     assert len({p.native_id for p in posts}) == 230
     assert last.cursor == {"bound": int(clock.now)}
+
+
+def test_a_page_that_is_refused_in_the_middle_is_read_at_the_next_walk() -> None:
+    clock = SimClock(START)
+    server = FakeYouTube(clock)
+    server.comments["UC1"] = [(f"Ugx-comment-{n}", clock.now - 300 + n, "x") for n in range(250)]
+    server.failing = {"UC1"}
+    query = Query("channel:UC1", ("Acme",), ("Acme",))
+    found: set[str] = set()
+    with serving(server) as url:
+        one = collector("youtube", clock, KEY, base_url=url + "/", overlap=60)
+        cursor = None
+        for _ in range(2):  # the second time it begins at the top, and is refused again
+            with pytest.raises(PlatformError, match="read anew at the next walk"):  # noqa: PT012
+                for page in one.fetch(query, cursor):
+                    found |= {p.native_id for p in page.posts}
+                    cursor = page.cursor
+                    assert not page.complete
+        assert len(found) == 100
+        clock.now += 7200
+        server.failing, server.stale = set(), {"100"}  # the token where it stood has run out
+        server.comments["UC1"].append(("Ugx-comment-new", clock.now - 10, "again"))
+        with pytest.raises(PlatformError):
+            walk(one, query, cursor)
+        server.stale = set()
+        posts, last = walk(one, query, cursor)
+    found |= {p.native_id for p in posts}
+    assert len(found | {"Ugx-comment-new"}) == 251
+    assert last.complete
+    assert set(last.cursor) == {"bound"}
+
+
+def test_a_video_whose_comments_are_refused_keeps_no_other_from_being_read() -> None:
+    clock = SimClock(START)
+    server = FakeYouTube(clock)
+    server.videos = {"bad": clock.now - 5000, "private": clock.now - 5500, "good": clock.now - 4000}
+    for video in ("bad", "good"):
+        server.comments[video] = [(f"{video}-comment-{n}", clock.now - n, "x") for n in range(150)]
+    server.failing = {"bad"}
+    found: set[str] = set()
+    with serving(server) as url:
+        one = collector("youtube", clock, KEY, base_url=url + "/", overlap=60)
+        cursor = None
+        with pytest.raises(PlatformError, match="400"):  # noqa: PT012
+            for page in one.fetch(SEARCH, cursor):
+                found |= {p.native_id for p in page.posts}
+                cursor = page.cursor
+                assert not page.complete
+        assert sum("good-" in i for i in found) == 150
+        clock.now += 1800
+        server.failing = set()
+        posts, last = walk(one, SEARCH, cursor)
+    found |= {p.native_id for p in posts}
+    assert sum("bad-" in i for i in found) == 150
+    assert last.complete
 
 
 def test_a_used_up_quota_tells_when_it_renews_and_a_bad_key_is_named() -> None:
