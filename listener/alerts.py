@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from types import ModuleType
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -227,6 +228,17 @@ def _to_log(title: str, body: str) -> None:
     log.warning("%s\n%s", title, body)
 
 
+def _apprise() -> ModuleType:
+    """apprise, with its log kept from ours: an address that it cannot read it logs whole."""
+    import apprise  # slow to import, and most runs alert nobody
+
+    said = logging.getLogger("apprise")
+    said.propagate = False
+    if not said.handlers:  # without any, Python itself would write what it says to standard error
+        said.addHandler(logging.NullHandler())
+    return apprise
+
+
 def _apprise_sender(channel: str, variable: str, address: str | None) -> Sender:
     def send(title: str, body: str) -> None:
         if not address:
@@ -234,13 +246,12 @@ def _apprise_sender(channel: str, variable: str, address: str | None) -> Sender:
                 f"the channel {channel!r} has no address: set {variable} in the environment to an"
                 " apprise URL, such as mailto://… or matrix://…"
             )
-        import apprise  # slow to import, and most runs alert nobody
-
+        apprise = _apprise()
         box = apprise.Apprise()
         if not box.add(address):
             raise ChannelError(f"apprise does not understand the address in {variable}")
         # The text is escaped by apprise for channels that speak HTML or markdown.
-        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:
             sent = box.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
             why = said.getvalue().strip().splitlines() if not sent else []
         if not sent:
@@ -323,7 +334,9 @@ def _with_reasons(store: Any, notice: Notice, words: Mapping[str, Sequence[str]]
     found = reasons(store, spike, words.get(notice.brand, ())).sentences[:REASONS]
     if not found:
         return notice
-    lines = [f"  {harmless(s.text, 400)} ({', '.join(s.keys[:EXAMPLES])})" for s in found]
+    lines = [
+        f"  {harmless(s.text, 400)} ({', '.join(map(harmless, s.keys[:EXAMPLES]))})" for s in found
+    ]
     head, separator, link = notice.body.rpartition("\nLook: ")
     return replace(
         notice, body="\n".join([head, "Why, as the posts show:", *lines]) + separator + link
@@ -333,21 +346,39 @@ def _with_reasons(store: Any, notice: Notice, words: Mapping[str, Sequence[str]]
 def _plan_digest(
     store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config
 ) -> int:  # fmt: skip
+    """One message for each span that is over: what was found in it, and what was found before and
+    has grown beyond the rule's minimum since. What a digest has told of, none tells of again."""
+    spans = digest_windows(rule, now)
+    since = spans[0][0]
+    waiting = {
+        n.spike_id: n
+        for n in notices
+        if n.spike_id is not None
+        and (n.over_at is None or max(n.over_at, n.found_at) >= since)
+        and decide(n, rule, now, None, config.regions).send
+    }
+    for told in store.told_in_digests(rule.name, channel, min(waiting, default=0)):
+        waiting.pop(told, None)
     written = 0
-    wanted = [n for n in notices if decide(n, rule, now, None, config.regions).send]
-    for first, last in digest_windows(rule, now):
-        found = [n for n in wanted if first <= n.found_at < last]
-        if found:
-            at = end_of_quiet(rule, now)
-            written += _put(store, digest_of(found, rule, last), rule, channel, now, at)
+    for _, last in spans:
+        found = {key: n for key, n in waiting.items() if n.found_at < last}
+        if not found:
+            continue
+        message, at = digest_of(list(found.values()), rule, last), end_of_quiet(rule, now)
+        if _put(store, message, rule, channel, now, at, tells=found):
+            written += 1
+            waiting = {key: n for key, n in waiting.items() if key not in found}
     return written
 
 
-def _put(store: Any, n: Notice, rule: AlertRule, channel: str, now: int, at: int) -> bool:
+def _put(
+    store: Any, n: Notice, rule: AlertRule, channel: str, now: int, at: int,
+    tells: Iterable[int] = (),
+) -> bool:  # fmt: skip
     return bool(
         store.add_alert(
             subject=n.subject, channel=channel, title=n.title, body=n.body, rule=rule.name,
-            now=now, spike_id=n.spike_id, next_try=at,
+            now=now, spike_id=n.spike_id, next_try=at, tells=tells,
         )
     )  # fmt: skip
 

@@ -14,8 +14,10 @@ accents and hyphens do not matter. Faults raise ConfigError with the position, f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from listener.errors import ConfigError
 from listener.folding import SPACELESS, fold_with_tags, plain
@@ -222,25 +224,62 @@ class Query:
             return any(self._holds(p, folded, text, offsets) for p in node.parts)
         if node.kind == "not":
             return not self._holds(node.parts[0], folded, text, offsets)
-        return bool(self._near(node, folded, text, offsets))
+        return next(self._near(node, folded, text, offsets), None) is not None
 
     def _near(
         self, node: Node, folded: str, text: str, offsets: Sequence[int] | None
-    ) -> list[Span]:
+    ) -> Iterator[Span]:
+        """Spans that meet a node under NEAR, as they are found: whoever asks for one pays for one."""
         if node.kind == "term":
             assert node.term is not None
-            return _spans(node.term, folded, text, offsets)
-        if node.kind == "or":
-            return [s for p in node.parts for s in self._near(p, folded, text, offsets)]
-        left = self._near(node.parts[0], folded, text, offsets)
-        right = self._near(node.parts[1], folded, text, offsets)
-        found = []
-        for a in left:
-            for b in right:
-                first, last = min(a, b), max(a, b)
-                if first[1] <= last[0] and len(folded[first[1] : last[0]].split()) < node.gap:
-                    found.append((first[0], last[1]))
-        return found
+            yield from _spans(node.term, folded, text, offsets)
+        elif node.kind == "or":
+            for part in node.parts:
+                yield from self._near(part, folded, text, offsets)
+        else:
+            right = set(self._near(node.parts[1], folded, text, offsets))
+            if right:
+                left = set(self._near(node.parts[0], folded, text, offsets))
+                yield from _within(node.gap, left, right, folded)
+
+
+def _within(gap: int, left: set[Span], right: set[Span], folded: str) -> Iterator[Span]:
+    """From the start of one to the end of the other, for each pair with fewer than ``gap`` words
+    between them, whichever comes first.
+
+    A post that says two words over and over has more pairs than letters. So the spans of ``left``
+    with one start (or one end) are taken together: what is near any of them is a few ranges of the
+    sorted ``right``, and each of these is told once.
+    """
+    words = [found.start() for found in re.finditer(r"\S+", folded)]
+
+    def reach(end: int) -> int:
+        """The last place where a span may begin that is near one which ends at ``end``."""
+        begun = folded[end : end + 1] not in (" ", "")  # the rest of a word counts as one
+        last = bisect_left(words, end + 1) + gap - 1 - begun
+        return max(end, words[last]) if last < len(words) else len(folded)
+
+    after = sorted(right)
+    starts = [start for start, _ in after]
+    for first, group in groupby(sorted(left), key=lambda span: span[0]):
+        ranges = ((bisect_left(starts, end), bisect_right(starts, reach(end))) for _, end in group)
+        for i in _each_once(ranges):
+            yield first, after[i][1]
+    before = sorted(right, key=lambda span: span[1])
+    ends = [end for _, end in before]
+    reaches = [reach(end) for end in ends]
+    for last, group in groupby(sorted(left, key=lambda s: (s[1], s[0])), key=lambda span: span[1]):
+        ranges = ((bisect_left(reaches, start), bisect_right(ends, start)) for start, _ in group)
+        for i in _each_once(ranges):
+            yield before[i][0], last
+
+
+def _each_once(ranges: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """The numbers of ranges that overlap and never go back."""
+    at = 0
+    for first, last in ranges:
+        yield from range(max(at, first), last)
+        at = max(at, last)
 
 
 def _positive(node: Node) -> Iterator[Term]:

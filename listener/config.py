@@ -102,6 +102,18 @@ class Brand(Strict):
             return {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
         return value
 
+    @field_validator("query")
+    @classmethod
+    def _query_can_be_read(cls, value: str | None) -> str | None:
+        from listener.booleans import Query
+
+        if value:
+            try:
+                Query(value)
+            except ConfigError as error:
+                raise ValueError(f"cannot be read: {str(error).removeprefix('query: ')}") from None
+        return value
+
     def all_handles(self) -> tuple[str, ...]:
         """Every handle of every platform, without @, lower case, each once: what is looked for in
         texts. Whose account wrote a post depends on the platform too, and there a DID may tell it,
@@ -176,9 +188,31 @@ class Response(Strict):
     @field_validator("hours")
     @classmethod
     def _hours_can_be_read(cls, value: dict[str, str]) -> dict[str, str]:
+        taken: dict[int, list[tuple[int, int]]] = {}
         for days, span in value.items():
-            parse_hours(days, span)
+            indexes, slots = parse_hours(days, span)
+            for day in indexes:
+                for slot in slots:
+                    if any(slot[0] < b and a < slot[1] for a, b in taken.get(day, ())):
+                        raise ValueError(
+                            f"opens {WEEKDAYS[day]} twice at the same time, again by {days!r}; name"
+                            " each day once, such as mon-thu and fri"
+                        )
+                    taken.setdefault(day, []).append(slot)
         return value
+
+    @field_validator("holidays", mode="before")
+    @classmethod
+    def _holidays_are_days(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        days = []
+        for day in value:
+            try:  # YAML reads an unquoted day by itself
+                days.append(date.fromisoformat(str(day)).isoformat())
+            except ValueError:
+                raise ValueError(f"holds {str(day)!r}, no day; write it as 2026-12-25") from None
+        return tuple(days)
 
     @field_validator("targets")
     @classmethod

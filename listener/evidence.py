@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
+from functools import lru_cache
 
 from listener.mention import Match
 from listener.terms import Candidate
 
 APOSTROPHES = "'’‘ʼ`´＇"
-_SPACE = re.compile(r"\s")
+_LONGEST_LINK = 300
+_TAG = re.compile(r"[#＃](\w*)")
 _LONGER_HANDLE = re.compile(
     # "@united-rebooked" names @united (X has no hyphen in a handle); "@acme-x.bsky.social" is another.
     r"@|[a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:social|com|net|org|app|io|dev|online|xyz)\b|-[\w-]+@"
@@ -57,24 +60,29 @@ def whole(text: str, c: Candidate) -> bool:
     return True
 
 
+@lru_cache(maxsize=1)  # a tag may hold thousands of candidates, and they come one after the other
+def _tags(text: str) -> tuple[list[int], list[int]]:
+    """Where the words of the #tags begin, and where they end."""
+    spans = [found.span(1) for found in _TAG.finditer(text)]
+    return [start for start, _ in spans], [end for _, end in spans]
+
+
 def inside_tag(text: str, c: Candidate) -> bool:
     """Whether a candidate is a piece of a longer #CamelCase tag."""
-    first = c.start
-    while first and (text[first - 1].isalnum() or text[first - 1] == "_"):
-        first -= 1
-    if not first or text[first - 1] not in "#＃":
+    starts, ends = _tags(text)
+    i = bisect_right(starts, c.start) - 1
+    if i < 0 or ends[i] < c.start:
         return False
-    return first < c.start or text[c.end : c.end + 1].isalnum()
+    return starts[i] < c.start or text[c.end : c.end + 1].isalnum()
 
 
 def in_link(text: str, start: int, end: int) -> str:
     """ "host", "path" or "" for a span inside a web address or outside of any."""
-    first = start
-    while first and not _SPACE.match(text[first - 1]):
-        first -= 1
-        if start - first > 300:
-            return ""
-    word = text[first:end].lower()
+    before = text[max(0, start - _LONGEST_LINK - 1) : start]
+    lead = "" if before[-1:].isspace() or not before else before.split()[-1]
+    if len(lead) > _LONGEST_LINK:
+        return ""
+    word = text[start - len(lead) : end].lower()
     at = word.find("://")
     if at < 0:
         if not word.startswith("www."):
@@ -104,11 +112,18 @@ def best(matches: list[Match]) -> list[Match]:
             m.variant,
         )
     )
+    if not any(m.end > m.start for m in matches):
+        return matches[:1]
     kept: list[Match] = []
+    starts: list[int] = []  # of what is kept, in the order of the text: no two of them overlap
+    ends: list[int] = []
     for match in matches:
-        empty = match.start == match.end
-        if empty and (kept or any(m.end > m.start for m in matches)):
-            continue
-        if all(match.end <= k.start or match.start >= k.end for k in kept):
+        i = bisect_left(starts, match.start)
+        free = (i == 0 or ends[i - 1] <= match.start) and (
+            i == len(starts) or match.end <= starts[i]
+        )
+        if free and match.end > match.start:
             kept.append(match)
+            starts.insert(i, match.start)
+            ends.insert(i, match.end)
     return kept

@@ -213,6 +213,8 @@ class Gathering:
         A host that cannot be reached, refuses or limits is left for this round, and the source's
         other hosts are asked; a budget ends the round, as does a failure that is of no one host.
         """
+        # Where no matcher can be built, nothing is asked for (and paid) that nobody reads.
+        _ = self.matcher
         saved = Saved()
         now = epoch(self.clock())
         self.failures.pop(source.name, None)

@@ -56,10 +56,12 @@ class Notice:
 def harmless(text: str, length: int = EXAMPLE_LENGTH) -> str:
     """A stranger's text for a chat message: one line, no working link, no call to a whole room."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", text)
-    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*)://", r"\1[:]//", text)
-    text = re.sub(r"(?i)(?<=\w)\.(?=[a-z]{2,}(?:[/?#:\s]|$))", "[.]", text)
+    # Only what may be shown is read on: a post of a hundred pages costs no more than one of a page.
+    text = re.sub(r"\s+", " ", text).strip()[: 4 * length]
+    text = text.replace("://", "[:]//")
+    # A domain's last dot has two letters behind it (of any script), whatever comes then: "evil.com."
+    text = re.sub(r"(?<=[^\s.])\.(?=[^\W\d_](?:[^\W\d_]|[^\x00-\x7f]))", "[.]", text)
     text = text.replace("@", "@\u2060").replace("<!", "<\u2060!").replace("<@", "<\u2060@")
-    text = re.sub(r"\s+", " ", text).strip()
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
@@ -202,11 +204,12 @@ def of_quiet(silence: Silence, dashboard_url: str) -> Notice:
 
 
 def _quoted(rows: Sequence[Row]) -> list[str]:
-    """Up to three posts, each with its key, so that it can be found and not only believed."""
+    """Up to three posts, each with its key, so that it can be found and not only believed. A key is
+    a stranger's text too: a feed names its entries as it likes."""
     if not rows:
         return []
     return ["Posts, as their authors wrote them:"] + [
-        f'  "{harmless(row["text"] or "")}" ({row["key"]})' for row in rows[:EXAMPLES]
+        f'  "{harmless(row["text"] or "")}" ({harmless(row["key"])})' for row in rows[:EXAMPLES]
     ]
 
 

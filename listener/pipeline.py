@@ -193,11 +193,13 @@ class Pipeline(Gathering):
             return 0
         until = min(span[1], now)
         since = max(span[0], until - watch.HISTORY_DAYS * DAY)
+        gaps = self.store.gaps_by_brand(since, now)
+        until = watch.last_hour(until, gaps)
         first, series = watch.build_series(
             self.store.hourly_counts(since),
             since=since,
             until=until,
-            gaps=self.store.gaps_by_brand(since, now),
+            gaps=gaps,
             listening_since=self.store.listening_since(),
         )
         found = watch.find(first, series, open_until=now - 2 * 3600)

@@ -24,7 +24,7 @@ JUDGE_AT_MOST = 2048  # mentions a round, so that counts and spikes follow withi
 
 
 class Schedule:
-    """Runs a pipeline until it is told to stop. Each source has a thread of its own, so a slow
+    """Runs a pipeline until it is told to stop. Each job has a thread of its own, so a slow
     platform delays nobody; ``max_instances=1`` keeps a source from overtaking itself."""
 
     def __init__(self, pipeline: Pipeline, *, stages_every: float = STAGES_EVERY) -> None:
@@ -32,9 +32,10 @@ class Schedule:
         self.stop = pipeline.stopping
         pipeline.judge_at_most = JUDGE_AT_MOST
         sources = [s for s in pipeline.config.sources if s.enabled]
+        # A thread for each job that there may be: every source collected and rechecked, the stages.
         self.scheduler = BackgroundScheduler(
             timezone="UTC",
-            executors={"default": ThreadPoolExecutor(max(2, len(sources) + 1))},
+            executors={"default": ThreadPoolExecutor(2 * len(sources) + 1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600},
         )
         # The schedule runs in real time, whatever clock the stages are handed: APScheduler lists every

@@ -342,3 +342,23 @@ def m013_whose_answers_are_read(db: Database) -> None:
 def m014_named_again(db: Database) -> None:
     """Where else a post names the brand, as "start:end start:end"; of old mentions it is not known."""
     _run(db, "ALTER TABLE mentions ADD COLUMN also TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m015_told_in_digests(db: Database) -> None:
+    """Which spikes each rule's digests told of; those of old digests are known by their links."""
+    _run(
+        db,
+        """
+        CREATE TABLE digest_spikes (
+            rule TEXT NOT NULL, channel TEXT NOT NULL,
+            spike_id INTEGER NOT NULL REFERENCES spikes (id) ON DELETE CASCADE,
+            PRIMARY KEY (rule, channel, spike_id)
+        ) WITHOUT ROWID;
+        INSERT INTO digest_spikes (rule, channel, spike_id)
+            SELECT DISTINCT a.rule, a.channel, s.id FROM alerts a JOIN spikes s
+            ON s.found_at BETWEEN a.created_at - 3000000 AND a.created_at
+            AND instr(a.body || char(10), 'spike=' || s.id || char(10)) > 0
+            WHERE a.subject LIKE 'digest %'
+        """,
+    )

@@ -33,6 +33,17 @@ class Series:
     positive: np.ndarray[Any, np.dtype[np.float64]]
 
 
+def last_hour(counted: int, gaps: Mapping[str, Sequence[tuple[int, int]]]) -> int:
+    """The last hour (its start) of which something can be said, if only that it is not known.
+
+    ``counted`` is the last hour with posts. Where nothing came since because nothing could be heard,
+    the counts go on through the gap: their end would else be taken for the end of what was going on.
+    A gap that begins a day later or more hides nothing of it.
+    """
+    behind = (b - HOUR for spans in gaps.values() for a, b in spans if a <= counted + 24 * HOUR)
+    return max([counted, *behind])
+
+
 def build_series(
     rows: Iterable[Mapping[str, Any]],
     *,

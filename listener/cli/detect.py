@@ -207,6 +207,7 @@ def replay(
             since=begin,
             until=end,
             gaps=store.gaps_by_brand(begin, int(time.time())),
+            listening_since=store.listening_since(),
         )
         sent = store.alerts(since, limit=100_000)
     found = replays.replay(

@@ -57,7 +57,7 @@ class Base:
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         # In WAL mode NORMAL survives any kill; only a power cut may undo the last commits, and then
         # rows and cursor go back together, so the posts are collected again.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -95,7 +95,8 @@ class Base:
                 "install that version, or name another file with --db"
             )
         if applied != known:
-            migrations.apply(self.db)
+            with self.write():  # a command that was started beside us waits, and finds all applied
+                migrations.apply(self.db)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -203,6 +204,19 @@ class Base:
 def marks(items: Sequence[Any] | Iterable[Any]) -> str:
     """``?, ?, ?`` for an IN list."""
     return ", ".join("?" for _ in items)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """WAL mode, tried for BUSY_SECONDS: SQLite itself does not wait for one who makes the same file."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _lock_path(path: str | Path) -> Path:

@@ -105,15 +105,18 @@ class Collected(Base):
         ``matches[i]`` and ``from_brand[i]`` belong to ``page.posts[i]``; a post of the brand itself is
         kept (it answers others) and is no mention of that brand. A post that was seen before is
         updated when it changed; what stages found is wiped only where the text itself changed. One
-        that was deleted stays so, whoever still brings it: an old export, an index that lags.
+        that was deleted stays so, whoever still brings it: an old export, an index that lags. One that
+        names a brand which was not looked for when it first came is a mention of it from now on.
         """
         latest = {post.key: i for i, post in enumerate(page.posts)}
-        digests = {key: _digest(page.posts[i]) for key, i in latest.items()}
+        digests = {key: _digest(page.posts[i], from_brand[i]) for key, i in latest.items()}
         with self.write() as db:
             before = self._digests(db, list(latest))
             new = [k for k in latest if k not in before]
             changed = [k for k in latest if k in before and before[k] not in (None, digests[k])]
             edited = self._edited(db, changed, page, latest)
+            known = [k for k in latest if before.get(k) is not None and k not in edited]
+            named = self._newly_named(db, known, latest, matches, from_brand)
             fresh = [page.posts[latest[k]] for k in (*new, *changed)]
             threads = self._threads(db, fresh)
             brands = {k: from_brand[i] for k, i in latest.items()}
@@ -132,8 +135,8 @@ class Collected(Base):
                 [(p.key, _json(p.raw), now) for p in fresh if p.raw],
             )
             self._join_threads(db, fresh, threads)
-            self._save_mentions(db, page, latest, new, edited, matches, brands, rules, now)
-            self._touch_threads(db, page, fresh, threads, matches, latest, brands, now)
+            self._save_mentions(db, page, latest, new, edited, named, matches, brands, rules, now)
+            self._touch_threads(db, page, fresh, threads, named, matches, latest, brands, now)
             self._tombstones(db, platform, page.deleted, now)
             matched = sum(1 for found in matches if found)
             saved = Saved(
@@ -175,6 +178,29 @@ class Collected(Base):
             if row is not None and row[0] != page.posts[latest[key]].text:
                 out.add(key)
         return out
+
+    def _newly_named(
+        self,
+        db: sqlite3.Connection,
+        keys: list[str],
+        latest: Mapping[str, int],
+        matches: Sequence[Sequence[Match]],
+        from_brand: Sequence[str | None],
+    ) -> dict[str, set[str]]:
+        """The brands that these stored posts name and have no mention of, by post.
+
+        A mention that a person, or the audit, marked as wrong is there, and stays as it is.
+        """
+        found = {key: {m.brand for m in matches[latest[key]]} for key in keys}
+        for key, brands in found.items():
+            brands.discard(from_brand[latest[key]] or "")
+        naming = [key for key, brands in found.items() if brands]
+        for at in range(0, len(naming), CHUNK):
+            part = naming[at : at + CHUNK]
+            sql = f"SELECT key, brand FROM mentions WHERE key IN ({marks(part)})"
+            for key, brand in db.execute(sql, part):
+                found[key].discard(brand)
+        return {key: found[key] for key in naming if found[key]}
 
     def _threads(self, db: sqlite3.Connection, posts: Sequence[Post]) -> dict[str, str]:
         """The thread of each post: its conversation as told, else the root that its replies lead to.
@@ -230,20 +256,21 @@ class Collected(Base):
         latest: Mapping[str, int],
         new: list[str],
         edited: set[str],
+        named: Mapping[str, set[str]],
         matches: Sequence[Sequence[Match]],
         brands: Mapping[str, str | None],
         rules: str,
         now: int,
     ) -> None:
         for key in edited:
-            named = [m.brand for m in matches[latest[key]]]
+            kept = [m.brand for m in matches[latest[key]]]
             db.execute(
                 "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?",
                 (key,),
             )
             db.execute(
-                f"DELETE FROM mentions WHERE key = ? AND brand NOT IN ({marks(named)})",
-                (key, *named),
+                f"DELETE FROM mentions WHERE key = ? AND brand NOT IN ({marks(kept)})",
+                (key, *kept),
             )
             db.execute("DELETE FROM scores WHERE key = ?", (key,))
             # Found in the new text by a spelling in use, it counts, whatever found it in the old one.
@@ -253,14 +280,14 @@ class Collected(Base):
                 (key,),
             )
         rows = []
-        for key in (*new, *edited):
+        for key in (*new, *edited, *named):
             post = page.posts[latest[key]]
             created = epoch(post.created_at)
             best: dict[str, Match] = {}
             for found in matches[latest[key]]:
-                if found.brand != brands[key] and (
-                    found.brand not in best or found.score > best[found.brand].score
-                ):
+                if found.brand == brands[key] or found.brand not in named.get(key, {found.brand}):
+                    continue
+                if found.brand not in best or found.score > best[found.brand].score:
                     best[found.brand] = found
             rows += [
                 (
@@ -281,6 +308,7 @@ class Collected(Base):
         page: Page,
         fresh: Sequence[Post],
         threads: Mapping[str, str],
+        named: Iterable[str],
         matches: Sequence[Sequence[Match]],
         latest: Mapping[str, int],
         brands: Mapping[str, str | None],
@@ -293,6 +321,9 @@ class Collected(Base):
             for p in fresh
             if p.reply_to or brands[p.key] is not None or matches[latest[p.key]]
         }
+        for key in named:
+            row = db.execute("SELECT thread FROM posts WHERE key = ?", (key,)).fetchone()
+            touched.add(row[0] or key)
         db.executemany(
             "INSERT INTO threads (thread, read_at, touched) VALUES (?, ?, 1) ON CONFLICT (thread) "
             "DO UPDATE SET touched = 1, read_at = COALESCE(excluded.read_at, threads.read_at)",
@@ -488,12 +519,13 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _digest(post: Post) -> bytes:
-    """Eight bytes that change when anything that may change on a platform has changed."""
+def _digest(post: Post, brand: str | None) -> bytes:
+    """Eight bytes that change when anything that may change on a platform has changed, or whose
+    account we take the author's for."""
     parts = (
         post.text, post.likes, post.replies, post.reposts, post.views, post.edited_at,
         post.country, post.coordinates, post.place_name, post.author.handle, post.author.location,
-        post.author.followers, post.reply_to, post.conversation_id,
+        post.author.followers, post.reply_to, post.conversation_id, *([brand] if brand else []),
     )  # fmt: skip
     return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 

@@ -158,18 +158,34 @@ class Responses(Base):
 
     def add_alert(
         self, *, subject: str, channel: str, title: str, body: str, rule: str, now: int,
-        spike_id: int | None = None, next_try: int | None = None,
+        spike_id: int | None = None, next_try: int | None = None, tells: Iterable[int] = (),
     ) -> bool:  # fmt: skip
-        """Put a message in the outbox; False when this subject already went to this channel."""
+        """Put a message in the outbox; False when this subject already went to this channel.
+
+        ``tells``: the spikes that a digest tells of.
+        """
         with self.write() as db:
-            return bool(
-                db.execute(
-                    "INSERT OR IGNORE INTO alerts (subject, channel, spike_id, rule, state, "
-                    "next_try, created_at, title, body) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
-                    (subject, channel, spike_id, rule, now if next_try is None else next_try, now,
-                     title, body),
-                ).rowcount
-            )  # fmt: skip
+            new = db.execute(
+                "INSERT OR IGNORE INTO alerts (subject, channel, spike_id, rule, state, "
+                "next_try, created_at, title, body) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
+                (subject, channel, spike_id, rule, now if next_try is None else next_try, now,
+                 title, body),
+            ).rowcount  # fmt: skip
+            if new:
+                db.executemany(
+                    "INSERT OR IGNORE INTO digest_spikes (rule, channel, spike_id) "
+                    "VALUES (?, ?, ?)",
+                    [(rule, channel, told) for told in tells],
+                )
+        return bool(new)
+
+    def told_in_digests(self, rule: str, channel: str, first: int) -> set[int]:
+        """The spikes (ids from ``first`` on) that a digest of this rule told this channel of."""
+        rows = self.rows(
+            "SELECT spike_id FROM digest_spikes WHERE rule = ? AND channel = ? AND spike_id >= ?",
+            (rule, channel, first),
+        )
+        return {row["spike_id"] for row in rows}
 
     def pending_alerts(self, now: int) -> list[Row]:
         """Messages whose time has come, oldest first; "sending" ones were cut off half way."""

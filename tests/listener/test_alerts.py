@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 import signal
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlite_utils import Database
 
 from listener.alerts import (
     ChannelError,
+    _with_reasons,
     decide,
     deliver,
     end_of_quiet,
@@ -26,7 +33,8 @@ from listener.alerts import (
 from listener.collectors import Coverage, Page
 from listener.config import AlertRule, Alerts, Brand, Config, Source
 from listener.mention import Author, Match, Place, Post, Spike, moment
-from listener.messages import Notice, harmless, of_spike
+from listener.messages import Notice, harmless, of_spike, of_viral
+from listener.schema import migrations
 from listener.store import Store
 from listener.store.stages import Score
 
@@ -169,6 +177,41 @@ def test_a_strangers_text_cannot_act() -> None:
     assert "\u202e" not in shown
     assert len(harmless("x" * 5000)) == 200
     assert harmless("It is late. Again. 2.5 hours") == "It is late. Again. 2.5 hours"
+    assert harmless("e.g. the U.S. and so on... or not") == "e.g. the U.S. and so on... or not"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "go to evil.com, now", "go to evil.com.", "(evil.com)", "see evil.com!", "evil.com\"",
+        "EVIL.COM; x", "evil.рф/a", "evil.भारत", "[x](evil.com)", "<evil.com|here>", "evil.co.uk, x",
+        "evil.xn--p1ai", "https://evil.com/pay", "EVIL.example://x",
+    ],
+)  # fmt: skip
+def test_no_domain_and_no_address_stays_a_link(text: str) -> None:
+    shown = harmless(text)
+    assert "://" not in shown
+    assert not re.search(r"(?i)evil\.|\.uk", shown)
+
+
+def test_a_posts_key_cannot_act_either() -> None:
+    key = "rss:https://evil.example/pay?x <!channel> @everyone"
+    row = {
+        "key": key, "brand": "Acme", "text": "late", "created_at": NOW, "country": "DE",
+    }  # fmt: skip
+    told = of_viral(row, 9.0, 1.0, "https://wall.example/")
+    said = told.body.rpartition("\nLook: ")[0]
+    assert "rss:https[:]//evil[.]example/pay?x" in said
+    assert not re.search(r"<!|@e|://", said)
+
+
+def test_a_key_among_the_reasons_cannot_act(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(
+        sentences=[SimpleNamespace(text="More say late", keys=["rss:https://evil.example @here"])]
+    )
+    monkeypatch.setattr("listener.reasons.reasons", lambda *args: found)
+    body = _with_reasons(store, notice(spike_id=1, body="What\nLook: x"), {}).body
+    assert "(rss:https[:]//evil[.]example @\u2060here)" in body
 
 
 def test_the_message_says_what_where_how_sure_since_when_and_shows_posts() -> None:
@@ -271,6 +314,49 @@ def test_a_digest_comes_once_a_span_even_after_a_pause(store: Store) -> None:
     assert "2 alerts" in heard.messages[0][0]
     assert "Where: DE" in heard.messages[0][1]
     assert "Where: FR" in heard.messages[0][1]
+
+
+def test_a_digest_tells_what_grew_large_after_its_span_and_nothing_twice(store: Store) -> None:
+    """Spans end at 08:00, 12:00 …; a spike that is small then is told at the end of a later one."""
+    rules = config(AlertRule(channels=("chat",), digest=4 * HOUR))
+    heard = Heard()
+    store.save_spikes([spike(), spike(region="FR", observed=12.0)], NOW + 60)
+
+    def told(hours: int) -> list[str]:
+        before = len(heard.messages)
+        run_alerts(store, rules, {}, NOW + hours * HOUR, {"chat": heard})
+        bodies = "".join(body for _, body in heard.messages[before:])
+        return [region for region in ("DE", "FR") if f"Where: {region}" in bodies]
+
+    assert told(3) == ["DE"]
+    store.save_spikes([spike(observed=90.0), spike(region="FR", observed=900.0)], NOW + 3 * HOUR)
+    assert told(4) == []  # 13:00: the span is not over
+    assert [told(hours) for hours in (7, 8, 11, 15)] == [["FR"], [], [], []]
+    gone = spike(region="FR", observed=900.0, end=moment(NOW + 14 * HOUR))
+    store.save_spikes([gone, spike(region="DE", observed=900.0)], NOW + 15 * HOUR)
+    assert [told(hours) for hours in (19, 23, 27)] == [[], [], []]
+
+
+def test_what_old_digests_told_of_is_known(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    migrations.apply(Database(older), stop_before="m015_told_in_digests")
+    for region in range(1, 13):  # spike 1 was told of, spike 12 was not
+        older.execute(
+            "INSERT INTO spikes (brand, region, kind, start, peak, expected, observed, p_value, "
+            "severity, found_at) VALUES ('Acme', ?, 'negative', 1, 1, 5, 90, 0, 3, ?)",
+            (str(region), NOW - HOUR),
+        )
+    link = "Look: http://127.0.0.1:8501/spikes?brand=Acme&spike="
+    older.execute(
+        "INSERT INTO alerts (subject, channel, rule, state, created_at, title, body) "
+        "VALUES ('digest everyone|1', 'chat', 'everyone', 'sent', ?, 't', ?)",
+        (NOW, f"a\n{link}1\n\n----\n\nb\n{link}3"),
+    )
+    older.close()
+    with Store(tmp_path / "old.db") as store:
+        assert store.told_in_digests("everyone", "chat", 0) == {1, 3}
+        assert store.told_in_digests("everyone", "chat", 2) == {3}
+        assert store.told_in_digests("others", "chat", 0) == set()
 
 
 def test_a_failing_channel_retries_later_and_later_and_shows(store: Store) -> None:
@@ -555,6 +641,25 @@ def test_a_spike_keeps_when_the_counts_first_told_of_it(store: Store) -> None:
 
 
 # -- real servers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address", ["slak://T1/B1/TOPSECRET", "slack://TOPSECRET", "https://hooks.example/x/TOPSECRET"]
+)
+def test_an_address_that_cannot_be_read_is_not_logged(
+    address: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("apprise")
+    ours = logging.StreamHandler(
+        said := StringIO()
+    )  # caplog hears what does not reach our log, too
+    logging.getLogger().addHandler(ours)
+    try:
+        with pytest.raises(ChannelError, match="the address in CHAT") as caught:
+            senders_for(config(channels={"chat": "CHAT"}), {"CHAT": address})["chat"]("t", "b")
+    finally:
+        logging.getLogger().removeHandler(ours)
+    assert "SECRET" not in str(caught.value) + said.getvalue() + "".join(capfd.readouterr())
 
 
 @pytest.fixture

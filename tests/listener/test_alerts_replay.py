@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from listener.cli import cli
 from listener.cli.detect import read_rules
+from listener.collectors import Page
 from listener.config import AlertRule
 from listener.errors import ConfigError
 from listener.replay import replay
@@ -119,6 +120,30 @@ def test_the_command_reads_stored_counts(home: Path) -> None:
     assert row["verdict"] == "only replay"
     assert row["start"] == BEGIN + 250 * HOUR
     assert "1 alerts by these rules, 0 of them were sent" in call(home)
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_a_crisis_of_every_kind_of_post_is_one_where_we_were_listening(
+    tmp_path: Path, listening: bool
+) -> None:
+    """In an export it is the day on which the brand's own collection began."""
+    (tmp_path / "keywords.yaml").write_text(KEYWORDS)
+    rng = np.random.default_rng(1)
+    with Store(tmp_path / "g.db") as store:
+        store.save_page(
+            Page([], {}), source="hn" if listening else "import:a.csv", platform="x", query="q",
+            matches=[], from_brand=[], rules="r", now=BEGIN,
+        )  # fmt: skip
+        with store.write() as db:
+            for n in range(12 * 24):
+                for label, usual in (("negative", 1.0), ("positive", 1.0), ("neutral", 1.5)):
+                    posts = int(rng.poisson(usual * (14 if 264 <= n < 269 else 1)))
+                    values = (BEGIN + n * HOUR, label, posts)
+                    db.execute(
+                        "INSERT INTO counts VALUES (?, 'Acme', 'x', '', '', 'en', ?, ?, 0)", values
+                    )
+    rows = [json.loads(line) for line in call(tmp_path, "--json").splitlines()]
+    assert [row["start"] for row in rows] == [BEGIN + 264 * HOUR] * listening
 
 
 def test_other_rules_decide_otherwise(home: Path) -> None:

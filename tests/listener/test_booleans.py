@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.booleans import Query
+from listener.booleans import Node, Query, Span, _spans
 from listener.errors import ConfigError
+from listener.folding import fold_with_tags
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,49 @@ def test_no_query_and_no_text_crashes(query: str, text: str) -> None:
         return
     found = parsed.find(text)
     assert all(0 <= a < b <= len(text) for _, (a, b) in found)
+
+
+def near_by_definition(query: Query, node: Node, folded: str, text: str, offsets: Any) -> set[Span]:
+    """Every pair of spans, the words between them counted."""
+    if node.kind == "term":
+        assert node.term is not None
+        return set(_spans(node.term, folded, text, offsets))
+    parts = [near_by_definition(query, part, folded, text, offsets) for part in node.parts]
+    if node.kind == "or":
+        return set().union(*parts)
+    found = set()
+    for a in parts[0]:
+        for b in parts[1]:
+            first, last = min(a, b), max(a, b)
+            between = folded[first[1] : last[0]]
+            if first[1] <= last[0] and len(between.split()) < node.gap:
+                found.add((first[0], last[1]))
+    return found
+
+
+# 日本 ends inside of 日本語, and so a word is left over beside it.
+WORDS = st.sampled_from(
+    ["acme", "refund", "tea", "teas", "big", "ac-me", "日本", "日本語", "本acme", "x."]
+)
+NEAR = st.sampled_from(
+    [
+        "acme NEAR/{} refund",
+        '"big tea" NEAR/{} acme',
+        "(acme OR tea*) NEAR/{} refund NEAR/3 日本",
+        "acme NEAR/{} acme",
+        "日本 NEAR/{} 本",
+        "(acme NEAR/{} tea*) NEAR/2 (refund NEAR/2 日本)",
+    ]
+)
+
+
+@given(NEAR, st.integers(1, 4), st.lists(WORDS, max_size=14), st.sampled_from([" ", ""]))
+def test_near_means_fewer_words_between_than_it_says(
+    query: str, gap: int, words: list[str], blank: str
+) -> None:
+    parsed, text = Query(query.format(gap)), blank.join(words)
+    folded, offsets = fold_with_tags(text)
+    padded = f" {folded} "
+    wanted = near_by_definition(parsed, parsed.root, padded, text, offsets)
+    assert set(parsed._near(parsed.root, padded, text, offsets)) == wanted
+    assert parsed.holds(text) is bool(wanted)

@@ -94,6 +94,15 @@ def test_every_fault_is_told_at_once() -> None:
     assert "Europe/Berlin" in said
 
 
+def test_a_faulty_query_is_told_with_its_place() -> None:
+    said = problems("brands:\n  - name: Acme\n    query: '(acme AND'\n    handels: {x: acme}\n")
+    assert "k.yaml:3: brands[0].query is '(acme AND': cannot be read: a word, a phrase" in said
+    assert "at position 10" in said
+    assert "handels" in said
+    assert "every post" in problems("brands: [{name: Acme, query: '-river'}]")
+    assert parse_config("brands: [{name: Acme, query: ''}]").brands[0].query == ""
+
+
 def test_an_unknown_platform_lists_the_installed_ones() -> None:
     said = problems("brands: [{name: A}]\nsources:\n  - platform: fils\n")
     assert "k.yaml:3: sources[0].platform is 'fils' (did you mean files?)" in said
@@ -188,6 +197,31 @@ def test_business_hours_over_lunch_and_weekend() -> None:
     assert week[0] == ((540, 720), (780, 1080))
     assert week[5] == ((600, 840),)
     assert week[6] == ()
+
+
+def test_no_hour_is_open_twice() -> None:
+    said = problems(
+        "brands: [{name: A}]\nresponse:\n  hours: {mon-fri: '09:00-18:00', fri: '09:00-15:00'}\n"
+    )
+    assert "k.yaml:3: response.hours opens fri twice at the same time, again by 'fri'" in said
+    assert "mon-thu and fri" in said
+    assert "mon twice" in problems(
+        "brands: [{name: A}]\nresponse: {hours: {mon: '09:00-12:00, 11:00-13:00'}}\n"
+    )
+    hours = "{mon-thu: '09:00-12:00, 12:00-18:00', fri: '09:00-15:00'}"
+    week = parse_config(f"brands: [{{name: A}}]\nresponse: {{hours: {hours}}}").response.week()
+    assert week[4] == ((540, 900),)
+
+
+def test_a_holiday_is_a_day() -> None:
+    head = "brands: [{name: A}]\nresponse:\n  holidays: "
+    said = problems(head + "['25.12.2026']")
+    assert "k.yaml:3: response.holidays" in said
+    assert "'25.12.2026', no day; write it as 2026-12-25" in said
+    assert "10:00" in problems(head + "[2026-12-25 10:00:00]")
+    assert parse_config(head + "[2026-12-25, '20261226']").response.holidays == (
+        "2026-12-25", "2026-12-26",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

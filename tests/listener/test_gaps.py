@@ -141,6 +141,36 @@ def test_a_stream_that_was_down_teaches_nothing_of_that_time(store: Store) -> No
     assert found["expected"] == pytest.approx(20, abs=1)
 
 
+@pytest.mark.parametrize("silent", ["the network", "the people"])
+def test_a_spike_is_over_when_people_are_silent_not_when_nothing_can_be_heard(
+    store: Store, silent: str
+) -> None:
+    config = parse_config("brands: [{name: Acme}]\nsources: [{platform: hackernews}]\n")
+    clock = [THIS_HOUR]
+    line = Pipeline(store, config, clock=lambda: datetime.fromtimestamp(clock[0], UTC))
+    for n in range(12 * 24 + 1):
+        hour = THIS_HOUR - 12 * DAY + n * HOUR
+        counted(store, "hackernews", 100 if hour >= THIS_HOUR - HOUR else 18 + n % 5, hour)
+    heard(store, "hackernews", THIS_HOUR + HOUR - 60)
+
+    def ends() -> set[int | None]:
+        line.spike()
+        return {s["end"] for s in store.spikes()}
+
+    assert ends() == {None}
+    for hours in range(1, 7):
+        clock[0] = THIS_HOUR + hours * HOUR + 300
+        if silent == "the network":
+            failed(store, "hackernews", clock[0])
+            assert ends() == {None}, hours
+        else:
+            heard(store, "hackernews", clock[0])
+            assert ends() == {None if hours < 3 else THIS_HOUR + HOUR}, hours
+    clock[0] += HOUR
+    heard(store, "hackernews", clock[0])  # it answers again, and nobody has said anything since
+    assert ends() == {THIS_HOUR + HOUR}
+
+
 def test_a_hole_keeps_its_hours_in_the_ledger(store: Store) -> None:
     heard(store, "rss", NOW, (NOW - 500, NOW - 100))
     (row,) = store.coverage()

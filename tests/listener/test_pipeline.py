@@ -21,7 +21,8 @@ from listener.cli import cli
 from listener.collectors import Collector, Cursor, Page, Secret
 from listener.collectors.files import FilesOptions
 from listener.config import Budget, Config, parse_config
-from listener.errors import AuthError, LimitError, PlatformError
+from listener.errors import AuthError, ConfigError, LimitError, PlatformError
+from listener.matching import Matcher
 from listener.mention import Author, Post, Query, epoch
 from listener.pipeline import Pipeline
 from listener.store import Filter, Store
@@ -348,6 +349,22 @@ class Flaky(Collector):
     @staticmethod
     def to_post(payload: Mapping[str, Any]) -> Post:
         return post(int(payload["n"]), "x")
+
+
+def test_nothing_is_asked_for_that_could_not_be_matched(
+    pipeline: Pipeline, store: Store, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request costs money, and what it brings could not be kept."""
+
+    def build(suspended: Mapping[str, frozenset[str]]) -> Matcher:
+        raise ConfigError("these names cannot be looked for")
+
+    monkeypatch.setattr(pipeline, "_build_matcher", build)
+    monkeypatch.setattr("listener.collectors.load", lambda name: pytest.fail("it was asked"))
+    with pytest.raises(ConfigError, match="these names"):
+        pipeline.collect(config.sources[0])
+    assert set(pipeline.collect_all()[1].values()) == {"these names cannot be looked for"}
+    assert store.coverage() == []
 
 
 def test_a_failing_platform_keeps_what_it_gave_and_waits(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from listener.errors import StoreBusy, StoreError
 from listener.mention import Author, Match, Place, Post, epoch
 from listener.schema import migrations
 from listener.store import Filter, RunLock, Saved, Store, lock_holder
+from listener.store.base import BUSY_SECONDS, _write_ahead
 from listener.store.stages import Score
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -73,6 +75,52 @@ def test_growing_likes_update_and_keep_the_judgement(store: Store) -> None:
     assert save(store, [post(1, likes=90)]).updated == 1
     row = store.mentions(Filter())[0]
     assert (row["likes"], row["label"]) == (90, "negative")
+
+
+def test_a_stored_post_becomes_a_mention_of_a_brand_that_was_added_later(store: Store) -> None:
+    posts = [post(n, "acme and zorblat are slow") for n in range(4)]
+    save(store, posts)
+    store.save_scores("m1", [Score("x:0", "Acme", "negative", 0.8, 0.1, 0.1, 0.8)], NOW)
+    store.save_groups([(f"x:{n}", "x:0") for n in range(4)])
+    store.save_deletions("x", [Deletion("3")], NOW)
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    store.recount()
+    again = [posts[0], replace(posts[1], likes=7), posts[2], posts[3]]
+    names = [Match(b, b, b, "name", at, at + 4) for b, at in (("Acme", 0), ("Zorblat", 9))]
+    once_more = Match("Zorblat", "zb", "zb", "split", 0, 2, 0.4)
+    own = [None, None, "Zorblat", None]
+
+    def bring() -> None:
+        save(store, again, matches=[[*names, once_more]] * 4, from_brand=own)
+
+    bring()
+    found = store.rows("SELECT key, brand, variant, span_start, also, judged_at FROM mentions "
+                       "WHERE brand = 'Zorblat' ORDER BY key")  # fmt: skip
+    assert [(r["key"], r["variant"], r["span_start"], r["also"]) for r in found] == [
+        ("x:0", "Zorblat", 9, "0:2"),
+        ("x:1", "Zorblat", 9, "0:2"),
+    ]
+    assert {r["judged_at"] for r in found} == {None}
+    (acme,) = store.rows("SELECT label, also FROM mentions WHERE key = 'x:0' AND brand = 'Acme'")
+    assert acme == {"label": "negative", "also": ""}
+    assert sorted(store.touched_threads(9)) == ["x:0", "x:1", "x:2"]  # x:2: the brand's own now
+    assert store.recount() == 1
+    store.save_groups([(r["key"], r["group_key"]) for r in store.ungrouped(9)])
+    store.recount()
+    assert [(r["brand"], r["posts"], r["copies"]) for r in store.counts_by(["brand"], Filter())] == [
+        ("Acme", 4, 3), ("Zorblat", 2, 1),
+    ]  # fmt: skip
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    cases = store.rows("SELECT key, brand FROM cases ORDER BY brand, key")
+    assert [(c["key"], c["brand"]) for c in cases][-2:] == [("x:0", "Zorblat"), ("x:1", "Zorblat")]
+    store.mark_wrong("x:1", "Zorblat", True, "ana", NOW)
+    store.recount()
+    store.flag_threads(store.touched_threads(9), ["Acme", "Zorblat"], lambda *at: None, NOW)
+    before = store.rows("SELECT * FROM mentions ORDER BY key, brand")
+    bring()
+    assert store.rows("SELECT * FROM mentions ORDER BY key, brand") == before
+    assert store.touched_threads(9) == []
+    assert store.recount() == 0
 
 
 def test_an_edited_text_is_judged_anew_and_old_brands_go(store: Store) -> None:
@@ -513,3 +561,53 @@ def test_revision_grows_with_every_write(store: Store) -> None:
     before = store.revision()
     save(store, [post(1)])
     assert store.revision() == before + 1
+
+
+@pytest.mark.parametrize("applied", [0, 9])
+def test_commands_started_at_once_on_a_new_or_older_store_all_open_it(
+    tmp_path: Path, applied: int
+) -> None:
+    names = [m.name for m in migrations._migrations]
+    for n in range(6):
+        path = tmp_path / f"{n}.db"
+        if applied:
+            older = sqlite3.connect(path, isolation_level=None)
+            migrations.apply(Database(older), stop_before=names[applied])
+            older.close()
+        ready = threading.Barrier(4)
+
+        def opened(path: Path = path, ready: threading.Barrier = ready) -> int:
+            ready.wait()
+            with Store(path) as store:
+                return int(store.value("SELECT COUNT(*) FROM _sqlite_migrations"))
+
+        with ThreadPoolExecutor(4) as pool:
+            counts = [pool.submit(opened) for _ in range(4)]
+        assert [c.result() for c in counts] == [len(names)] * 4
+
+
+def test_one_who_makes_the_same_file_is_waited_for_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Held:
+        def __init__(self, times: int, text: str = "database is locked") -> None:
+            self.times, self.text = times, text
+
+        def execute(self, sql: str) -> None:
+            self.times -= 1
+            if self.times >= 0:
+                raise sqlite3.OperationalError(self.text)
+
+    clock = [0.0]
+    monkeypatch.setattr("listener.store.base.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "listener.store.base.time.sleep", lambda seconds: clock.append(clock.pop() + seconds)
+    )
+    for_a_while, for_ever, broken = Held(9), Held(10**6), Held(1, "disk I/O error")
+    _write_ahead(for_a_while)  # type: ignore[arg-type]
+    assert for_a_while.times == -1
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _write_ahead(for_ever)  # type: ignore[arg-type]
+    assert BUSY_SECONDS < clock[0] < BUSY_SECONDS + 1
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        _write_ahead(broken)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from listener.watch import EVERYWHERE, HOUR, build_series, collection_begins, find
+from listener.watch import EVERYWHERE, HOUR, build_series, collection_begins, find, last_hour
 
 START = 1_770_000_000 - 1_770_000_000 % HOUR
 
@@ -111,3 +111,11 @@ def test_americans_start_in_the_airline_posts_is_found(shared_data: Path) -> Non
     known = first + int(np.argmax(~np.isnan(series[0].all))) * HOUR
     assert pd.Timestamp(known, unit="s", tz="UTC") == pd.Timestamp("2015-02-22 20:00", tz="UTC")
     assert find(first, series, open_until=0) == []
+
+
+def test_the_counts_go_on_through_the_gap_behind_them() -> None:
+    gaps = {"a": [(-9 * HOUR, -5 * HOUR), (2 * HOUR, 7 * HOUR)], "b": [(0, 3 * HOUR)]}
+    assert last_hour(0, gaps) == 6 * HOUR
+    assert last_hour(9 * HOUR, gaps) == 9 * HOUR
+    assert last_hour(-30 * HOUR, {"a": [(2 * HOUR, 7 * HOUR)]}) == -30 * HOUR
+    assert last_hour(0, {}) == 0
