@@ -215,22 +215,35 @@ def trained(state: dict[str, Any]) -> dict[str, Any]:
     "--beside", type=click.Path(path_type=Path, exists=True), multiple=True,
     help="Work folder of a run with another seed: the new is then the mean of all runs. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--lower", type=float, help="The same for the lower six layers; as --share if not given.",
+)  # fmt: skip
+@click.option(
+    "--base", "base_file", type=click.Path(path_type=Path, exists=True),
+    help="base.pt of the step base: a fifth of it is mixed into the lower six layers.",
+)  # fmt: skip
 @WORK
 @OUT
-def average(share: float, beside: tuple[Path, ...], work: Path, out: Path) -> None:
+def average(
+    share: float, lower: float | None, beside: tuple[Path, ...], base_file: Path | None,
+    work: Path, out: Path,
+) -> None:  # fmt: skip
     """After ``train --from-weights``: the average of the shipped weights and the new ones.
 
     Small languages are seen many times in a run and begin to be learned by heart; the average with
     where the run began judges them better (Wortsman et al. 2022, model soups), and so does that of
-    several runs from the same start (Wortsman et al. 2022, lo-fi).
+    several runs from the same start (Wortsman et al. 2022, lo-fi). The lower layers, which know
+    languages rather than feelings, keep more of the old, and of the base (as in WiSE-FT).
     """
     import torch
 
+    from sentiment.training import mixing
+
     state = torch.load(work / "last.pt")
     runs = [trained(state), *(trained(torch.load(folder / "last.pt")) for folder in beside)]
-    new = {k: torch.stack([run[k].float() for run in runs]).mean(0) for k in runs[0]}
     old = _start(work, out, resume=False, from_weights=True)["params"]
-    state["params"] = {k: torch.lerp(old[k].float(), new[k], share) for k in new}
+    base = torch.load(base_file)["params"] if base_file else None
+    state["params"] = mixing.mix(runs, old, share, share if lower is None else lower, base)
     state["mean"] = None
     torch.save(state, work / "averaged.pt")
     (work / "averaged.pt").replace(work / "last.pt")

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from sentiment.training import __main__ as steps
-from sentiment.training import data, targets, translate
+from sentiment.training import data, mixing, targets, translate
 
 
 def written(folder: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Path:
@@ -102,3 +102,15 @@ def test_runs_beside_each_other_are_averaged_before_the_old_weights_join(
     assert said.exit_code == 0, said.output
     new = torch.load(tmp_path / "one" / "last.pt")
     assert new["params"]["a"].tolist() == [1.0, 1.0]  # half of the mean of 1 and 3
+
+
+def test_lower_layers_keep_more_of_the_old_and_take_of_the_base() -> None:
+    def weights(value: float) -> dict[str, torch.Tensor]:
+        return {
+            name: torch.full((2,), value) for name in ("l5.fi.w", "l6.fi.w", "word", "l10.ao.b")
+        }
+
+    mixed = mixing.mix([weights(2.0), weights(6.0)], weights(0.0), 0.5, 0.25, weights(11.0))
+    assert {name: round(float(t[0]), 4) for name, t in mixed.items()} == {
+        "l5.fi.w": 0.8 * 1.0 + 0.2 * 11.0, "l6.fi.w": 2.0, "word": 2.0, "l10.ao.b": 2.0,
+    }  # fmt: skip
