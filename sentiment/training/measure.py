@@ -39,10 +39,11 @@ XLMT = ("arabic", "english", "french", "german", "hindi", "italian", "portuguese
 
 
 def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
-    """Raw logits of every val row, grouped by the language that serving detects."""
+    """Raw logits of every val row, grouped by the language that serving detects; Hindi as read."""
     logits, labels, source = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, path in enumerate(sorted((shared / "sentiment").glob("*/val.tsv"))):
         rows = read_tsv(path)
+        rows = reread(rows, "val") if path.parent.name == "hindi" else rows
         keys = [(normalise(text), ()) for _, text in rows]
         scored = judge.scores(keys)  # kept by the judge: measuring afterwards costs nothing
         for (label, _), key, told in zip(
@@ -60,9 +61,10 @@ def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
 
 
 def _drop_strays(rows: Rows) -> Rows:
-    """Leave out sources with a handful of rows in this language: mistakes of the detector."""
+    """Leave out sources with few of a language's rows: mistakes of the detector, such as Hinglish taken
+    for Pidgin, which would weigh as much as the language itself."""
     counts = np.bincount(rows.source)
-    keep = counts[rows.source] >= max(20, 0.05 * len(rows.source))
+    keep = counts[rows.source] >= max(20, 0.12 * len(rows.source))
     rows = rows.part(keep) if keep.any() else rows
     _, again = np.unique(rows.source, return_inverse=True)
     return Rows(rows.logits, rows.labels, again)

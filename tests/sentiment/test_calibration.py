@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from sentiment.calibration import Calibration, Scale, softmax
-from sentiment.training.calibrate import Rows, ece, fit_bias, fit_scale, own_scale, quality
+from sentiment.training.calibrate import (
+    Rows,
+    ece,
+    fit_bias,
+    fit_scale,
+    gap_by_source,
+    own_scale,
+    quality,
+)
 
 
 def test_a_language_uses_its_own_scale_and_others_the_shared_one() -> None:
@@ -57,3 +65,12 @@ def test_a_bias_is_found_where_one_label_is_never_chosen() -> None:
 
 def test_few_rows_get_no_scale_of_their_own() -> None:
     assert own_scale(overconfident(100), (1.0, (0.0, 0.0, 0.0), 0.0), "f1") is None
+
+
+def test_sources_that_err_in_opposite_ways_do_not_cancel() -> None:
+    """One language, two sources: four in ten wrong here and none there are not "two in ten wrong"."""
+    p = np.tile([0.8, 0.1, 0.1], (200, 1))
+    labels = np.array([0] * 60 + [1] * 40 + [0] * 100)
+    rows = Rows(np.log(p), labels, np.repeat([0, 1], 100))
+    assert ece(rows, 1.0, (0, 0, 0)) == pytest.approx(0.0, abs=1e-9)
+    assert gap_by_source(rows, p) == pytest.approx(0.2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from sentiment.model import Bundled
 
 WANTED = 0.75
@@ -19,8 +17,7 @@ def test_the_label_toward_each_of_two_brands(bundled: Bundled, shared_data: Path
     assert found["posts"] >= 300
     # where the post feels differently about the two, reading it as a whole cannot be right for both
     assert found["accuracy_in_mixed_posts"] > found["without_target_in_mixed_posts"]
-    if found["accuracy"] < WANTED:
-        pytest.xfail(f"{found['accuracy']:.3f} of the labels are right; {WANTED} are wanted")
+    assert found["accuracy"] >= WANTED
 
 
 def test_none_of_these_posts_is_trained_on(shared_data: Path) -> None:
