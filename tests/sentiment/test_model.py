@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment import bundle
-from sentiment.encoder import Encoded, best_dtype
+from sentiment.encoder import TOKENS_PER_BATCH, Encoded, best_dtype
 from sentiment.errors import SentimentError
 from sentiment.model import UNSURE, Bundled, Item, load, use_threads
 from sentiment.rules import PhraseRule
@@ -96,9 +96,27 @@ def test_the_brand_is_among_the_tokens_that_are_read(
 def test_a_text_whose_brand_is_read_is_tokenised_once(
     reading: tuple[Bundled, Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, _ = reading
+    judge, reader = reading
     monkeypatch.setattr(judge, "_nearer", None)  # a second look would fail
     judge.score([("Acme 太棒了，" + "我非常喜欢，" * 50, ((0, 4),)), ("Acme is fine", ((0, 4),))])
+    marked = [judge._tokenizer.decode([e.ids[i] for i in e.target]) for e in reader.batch]
+    assert marked == ["Acme", "Acme"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("score", [-300.0, 0.0, 300.0])
+def test_attention_is_a_mean_however_large_its_scores_are(
+    bundled: Bundled, dtype: torch.dtype, score: float
+) -> None:
+    """A full batch, where every token is as like every other: each reads the mean of all values."""
+    n, heads, m, d = TOKENS_PER_BATCH // 32, 2, 32, 4
+    q = torch.zeros(n, heads, m, d, dtype=dtype)
+    q[..., 0] = score
+    k = torch.zeros_like(q)
+    k[..., 0] = 1.0
+    v = torch.arange(m, dtype=dtype)[None, None, :, None].expand(n, heads, m, d)
+    read = bundled._encoder._attend(q, k, v, None, n * m)
+    assert torch.allclose(read.float(), torch.full_like(read, 15.5).float(), rtol=0.01)
 
 
 def test_a_span_that_no_token_stands_for_ends_the_search(reading: tuple[Bundled, Reader]) -> None:
