@@ -68,7 +68,7 @@ def run_ours(texts: list[str], name: str) -> dict[str, Any]:
     begun = time.perf_counter()
     judge.judge([Item(text) for text in texts])
     result = _result([], begun, loaded, str(judge.dtype).removeprefix("torch."))
-    scored = judge.score([(normalise(text), None) for text in texts])
+    scored = judge.score([(normalise(text), ()) for text in texts])
     result["labels"] = [LABELS[max(range(3), key=s.logits.__getitem__)] for s in scored]
     return result
 

@@ -75,16 +75,17 @@ def normalise_marked(text: str, span: tuple[int, int], also: Spans = ()) -> tupl
     start, end = max(0, span[0]), min(len(text), span[1])
     if start >= end:
         return normalise(text), ()
+    text = _MARKS.sub(" ", text)
     whole = _whole_words(text)
     start, end = whole(start, end)
-    text = _MARKS.sub(" ", text)
     places = {whole(a, b) for a, b in also if 0 <= a < b <= len(text)}
+    places |= set(_named_again(text, start, end, whole))
     far = end - MAX_CHARACTERS // 2  # keep the brand inside what is read of a very long post
     if far > 0:
         text, start, end = text[far:], max(0, start - far), end - far
         places = {(a - far, b - far) for a, b in places if a >= far}
     text = text[: 4 * MAX_CHARACTERS]  # no more of it is normalised
-    places = {p for p in places if p[1] <= len(text)} | set(_named_again(text, start, end))
+    places = {p for p in places if p[1] <= len(text)}
     marked, at = "", 0
     apart = {p for p in places if p[1] <= start or p[0] >= end}
     for a, b in sorted({(start, end)} | apart, key=lambda p: (p[0], -p[1])):
@@ -111,7 +112,7 @@ def _whole_words(text: str) -> Grow:
     return grow
 
 
-def _named_again(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _named_again(text: str, start: int, end: int, whole: Grow) -> Iterator[tuple[int, int]]:
     """The other whole words of ``text`` that are the one at [start, end), but for case and sign.
 
     A handle that is masked already says no more than that somebody was named.
@@ -119,7 +120,7 @@ def _named_again(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     name = text[start:end].strip("@#")
     if len(name) < 2 or text[start:end] == MENTION:
         return
-    whole, last, seen = _whole_words(text), 0, (-1, -1)
+    last, seen = 0, (-1, -1)
     for match in re.finditer(re.escape(name), text, re.IGNORECASE):
         a, b = whole(*match.span())
         if (a, b) == seen:  # a word that holds the name many times is looked at once

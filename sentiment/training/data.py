@@ -106,6 +106,12 @@ _NAME = re.compile(
 READ = Path(__file__).with_name("hindi_read.tsv")
 
 
+def verify(text: str, digest: str, what: str) -> None:
+    """Raise ValueError if ``text`` is not the post whose SHA-256 begins with ``digest``."""
+    if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
+        raise ValueError(f"{what} is not the post that was labelled")
+
+
 def reread(rows: Sequence[tuple[str, str]], part: str) -> list[tuple[str, str]]:
     """The Hindi rows of ``part`` (train or val) with our own labels; what has none is left out.
 
@@ -118,8 +124,7 @@ def reread(rows: Sequence[tuple[str, str]], part: str) -> list[tuple[str, str]]:
         which, row, digest, label = line.split("\t")
         if which == part:
             text = rows[int(row)][1]
-            if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
-                raise ValueError(f"row {row} of hindi/{part}.tsv is not the post that was labelled")
+            verify(text, digest, f"row {row} of hindi/{part}.tsv")
             out.append((label, text))
     return out
 

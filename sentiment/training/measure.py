@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from sentiment.evaluate import report
 from sentiment.model import LABELS, Bundled, Item, Judgement
 from sentiment.text import normalise
 from sentiment.training.calibrate import Rows
-from sentiment.training.data import airline_spans, read_tsv, reread
+from sentiment.training.data import airline_spans, read_tsv, reread, verify
 
 SLICES = {
     "emoji": re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]"),
@@ -153,8 +152,7 @@ def two_brands(judge: Bundled, shared: Path, file: Path) -> dict[str, Any]:
     for line in file.read_text(encoding="utf-8").splitlines()[1:]:
         row, digest, brand, label = line.split("\t")
         text = texts[int(row)]
-        if not hashlib.sha256(text.encode()).hexdigest().startswith(digest):
-            raise ValueError(f"row {row} of the airline set is not the post that was labelled")
+        verify(text, digest, f"row {row} of the airline set")
         first, *rest = airline_spans(text, brand)
         items.append(Item(text, first, also=tuple(rest)))
         gold.append(label)

@@ -9,12 +9,11 @@ where they are. Airline posts that name two airlines are not among them: they ar
 from __future__ import annotations
 
 import csv
-import hashlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentiment.training.data import LABELS, read_tsv
+from sentiment.training.data import LABELS, read_tsv, verify
 from sentiment.training.templates import NAMES
 
 FILE = Path(__file__).with_name("targets_read.tsv")
@@ -45,15 +44,9 @@ def read(shared: Path) -> list[Marked]:
     for line in FILE.read_text(encoding="utf-8").splitlines()[1:]:
         source, row, digest, start, end, label = line.split("\t")
         text = posts[source][int(row)]
-        if not fingerprint(text).startswith(digest):
-            raise ValueError(f"row {row} of the {source} set is not the post that was read")
+        verify(text, digest, f"row {row} of the {source} set")
         out.append((text, (int(start), int(end)), LABELS.index(label)))
     return out
-
-
-def fingerprint(text: str) -> str:
-    """SHA-256 of a post, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def with_other_names(rng: random.Random, posts: Sequence[Marked]) -> list[Marked]:

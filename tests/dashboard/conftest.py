@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import charts
 from listener.mention import epoch
 from tests.dashboard import seed
 
@@ -35,6 +36,21 @@ def environment(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GROUNDSWELL_NOW", str(epoch(seed.NOW)))
     st.cache_data.clear()
     return filled
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[charts.Drawing]:
+    """The charts that a page makes, in their order."""
+    made: list[charts.Drawing] = []
+    for name in ("volume", "shares", "net"):
+        real = getattr(charts, name)
+
+        def keeping(*args: Any, real: Any = real, **more: Any) -> charts.Drawing:
+            made.append(real(*args, **more))
+            return made[-1]
+
+        monkeypatch.setattr(charts, name, keeping)
+    return made
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from dashboard import charts, look
 from listener.mention import epoch
@@ -17,21 +14,6 @@ from tests.dashboard.conftest import Open
 HOUR = 3600
 NOW = epoch(seed.NOW)
 UTC = ZoneInfo("UTC")
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[charts.Drawing]:
-    """The charts that a page makes, in their order."""
-    made: list[charts.Drawing] = []
-    for name in ("volume", "shares", "net"):
-        real = getattr(charts, name)
-
-        def keeping(*args: Any, real: Any = real, **more: Any) -> charts.Drawing:
-            made.append(real(*args, **more))
-            return made[-1]
-
-        monkeypatch.setattr(charts, name, keeping)
-    return made
 
 
 def test_a_point_that_is_not_over_is_no_end_of_a_line() -> None:

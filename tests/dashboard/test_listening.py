@@ -123,16 +123,8 @@ def test_a_platform_of_which_every_source_fails_is_a_gap(opened: Open, failing: 
 
 
 def test_the_line_of_a_platform_that_fails_ends_where_it_was_last_heard(
-    opened: Open, failing: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Open, failing: Path, drawn: list[charts.Drawing]
 ) -> None:
-    drawn: list[charts.Drawing] = []
-    real = charts.shares
-
-    def keeping(*args: Any, **more: Any) -> charts.Drawing:
-        drawn.append(real(*args, **more))
-        return drawn[-1]
-
-    monkeypatch.setattr(charts, "shares", keeping)
     with RunLock(failing):
         assert not opened("trends", db=failing, by="platform").exception
     rows = drawn[-1].rows

@@ -8,7 +8,6 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, quote_plus, unquote
 
 import pytest
@@ -126,16 +125,8 @@ def test_a_brand_that_was_added_later_has_no_usual_of_zeros(opened: Open, young:
 
 
 def test_the_line_of_a_brand_begins_where_the_brand_does(
-    opened: Open, young: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Open, young: Path, drawn: list[charts.Drawing]
 ) -> None:
-    drawn: list[charts.Drawing] = []
-    real = charts.shares
-
-    def keeping(*args: Any, **more: Any) -> charts.Drawing:
-        drawn.append(real(*args, **more))
-        return drawn[-1]
-
-    monkeypatch.setattr(charts, "shares", keeping)
     for what in ("posts", "share of voice"):
         assert not opened("trends", db=young, by="brand", what=what, span="7d").exception
         rows = drawn[-1].rows
