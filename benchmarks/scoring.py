@@ -40,15 +40,27 @@ def posts(count: int) -> list[str]:
     return out
 
 
+def cores() -> int:
+    """How many this process may run on."""
+    allowed = getattr(os, "sched_getaffinity", None)  # macOS has no such thing
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
 def run_pipeline(texts: list[str], folder: str) -> dict[str, Any]:
     import torch
-    from transformers import pipeline
+    from transformers import AutoTokenizer, pipeline
 
     from sentiment.text import normalise
+    from sentiment.training.export import ThreeVoices
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(cores())
     begun = time.perf_counter()
-    judge = pipeline("text-classification", model=folder, device=-1)
+    judge = pipeline(
+        "text-classification",
+        model=ThreeVoices.from_pretrained(folder),
+        tokenizer=AutoTokenizer.from_pretrained(folder),
+        device=-1,
+    )
     judge(["warm up"])
     loaded = time.perf_counter() - begun
     begun = time.perf_counter()
@@ -129,7 +141,7 @@ def report(rounds: list[dict[str, Any]], count: int) -> None:
 
     wanted = rounds[0]["pipeline"]["labels"]
     out: dict[str, Any] = {
-        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, "
+        "machine": f"{platform.machine()}, {cores()} cores, "
         f"{torch.cpu.get_capabilities().get('cpu_name', 'unknown CPU')}, torch {torch.__version__}",
         "load_average": [round(x, 1) for x in os.getloadavg()],
         "posts": count,

@@ -21,9 +21,12 @@ from sentiment.errors import SentimentError
 
 TOKENS_PER_BATCH = 2048
 """Keeps a batch's activations near the second-level cache; much larger batches were slower."""
-ROWS = 64
-"""Batches are filled up to a multiple of so many tokens, so that products come in few sizes: oneDNN
-keeps a program for each size it has met, and a monitor that runs for weeks meets them all."""
+LEAST_ROWS = 64
+"""Products are filled up to so many rows or twice, four times ... as many, so that they come in few
+sizes: oneDNN writes a program for each size it meets (up to ten milliseconds) and keeps it, and a
+monitor that runs for weeks meets them all."""
+PAD = 1
+"""The vocabulary's piece that fills a row up."""
 LARGEST = 80.0
 """Scores of attention end here, up and down: bfloat16 and float32 can still hold the sum of their
 powers of e, and no row's sum is nothing. On 1,500 posts they were at most 54, a row's largest at
@@ -80,8 +83,29 @@ class Encoded:
     target: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What the layers need to know of ``n`` posts of ``width`` tokens each."""
+
+    n: int
+    width: int
+    padding: Tensor | None
+    """[n, width], true where a row was filled up; None where none was."""
+    target: Tensor
+    """[n, width], true where the brand is."""
+    read: Tensor
+    """[n, 1 + m], the tokens that the heads read: the first, then the target's (0 where there are
+    fewer)."""
+
+
 class Encoder:
-    """The shared layers, both exits, both heads."""
+    """The shared layers, the two exits, the early voice, both heads.
+
+    The full model's sentiment is the last layer's, plus ``exit.share`` of the early exit's, plus the
+    early voice: a linear head on the mean of a middle layer's tokens.
+    Three depths err differently, and most in languages with few posts or none. ``fast`` stops at the
+    exit.
+    """
 
     def __init__(
         self, tensors: dict[str, Tensor], config: dict[str, Any], *, fast: bool, dtype: torch.dtype
@@ -89,26 +113,36 @@ class Encoder:
         shape = config["shape"]
         self.hidden, self.heads, self.eps = shape["hidden"], shape["heads"], shape["eps"]
         self.length: int = config["max_length"]
-        self.dtype = dtype
-        shared = config["exit"]["after"] if fast else shape["layers"]
-        self.layers = [f"l{i}" for i in range(shared)]
-        self.prefix = "exit." if fast else ""
-        if fast:
-            self.layers += [f"exit.l{i}" for i in range(config["exit"]["layers"])]
-        wanted = ("word", "pos", "type", "eln")
-        heads = tuple(f"{self.prefix}{part}" for part in ("pool", "target", "cls", "int"))
+        self.dtype, self.fast = dtype, fast
+        after: int = config["exit"]["after"]
+        self.exit_share: float = config["exit"]["share"]
+        early: int = config["early"]["after"]
+        names = [f"l{i}" for i in range(after if fast else shape["layers"])]
+        self.shared, self.between, self.upper = names[:after], names[after:early], names[early:]
+        self.leaving = [f"exit.l{i}" for i in range(config["exit"]["layers"])]
+        layers = [*names, *self.leaving]
+        ends = [self.leaving[-1]] if fast else [self.leaving[-1], self.upper[-1]]
+        kinds = ("pool.", "target.", "cls.", "int.")
+        heads: tuple[str, ...] = tuple(f"exit.{kind}" for kind in kinds)
+        if not fast:
+            heads += (*kinds, "early.")
         found = {
             k: v
             for k, v in tensors.items()
-            if k.rsplit(".", 1)[0] in (*wanted, *heads)
-            or k in wanted
-            or any(k.startswith(f"{layer}.") for layer in self.layers)
+            if k in ("word", "pos", "type")
+            or k.startswith(("eln.", *heads, *(f"{layer}." for layer in layers)))
         }
-        for name in self.layers:
+        for name in layers:
             self._fold_scale(found, name)
-        _split(found, self.layers[-1], self.hidden)
-        self.p = {k: v.to(dtype) for k, v in found.items()}
-        self.packed = _pack(self.p, self.layers) if dtype == torch.bfloat16 else {}
+            if name in ends:
+                _split(found, name, self.hidden)
+            else:
+                _add_ones(found, name, self.heads)
+        types = found.pop("type")
+        found["pos"], found["mark"] = found["pos"] + types[0], types[1] - types[0]
+        # The heads read one or two rows a post: they are fastest, and exact, in float32.
+        self.p = {k: v if k.startswith(heads) else v.to(dtype) for k, v in found.items()}
+        self.packed = _pack(self.p, layers) if dtype == torch.bfloat16 else {}
 
     def _fold_scale(self, p: dict[str, Tensor], name: str) -> None:
         """Let the queries come out of their matrix already divided by the root of the head's size."""
@@ -143,85 +177,104 @@ class Encoder:
         """Sentiment [n, 3] and intent [n, k] logits, float32, in the order given."""
         lengths = [min(len(e.ids), self.length) for e in batch]
         order = sorted(range(len(batch)), key=lengths.__getitem__, reverse=True)
-        first = torch.zeros(len(batch), self.p[f"{self.prefix}cls.b"].shape[0])
-        second = torch.zeros(len(batch), self.p[f"{self.prefix}int.b"].shape[0])
+        first = torch.zeros(len(batch), self.p["exit.cls.b"].shape[0])
+        second = torch.zeros(len(batch), self.p["exit.int.b"].shape[0])
         at = 0
         while at < len(order):
-            width = lengths[order[at]]
+            width = _wide(lengths[order[at]])
             most = max(1, TOKENS_PER_BATCH // width)
             stop = at + 1
             while stop < len(order) and stop - at < most and lengths[order[stop]] >= RAGGED * width:
                 stop += 1
             rows = order[at:stop]
-            first[rows], second[rows] = self._batch([batch[i] for i in rows], width)
+            first[rows], second[rows] = self._judge([batch[i] for i in rows], width)
             at = stop
         return first, second
 
-    def _batch(self, batch: list[Encoded], width: int) -> tuple[Tensor, Tensor]:
-        ids = torch.ones(len(batch), width, dtype=torch.long)
-        types = torch.zeros(len(batch), width, dtype=torch.long)
+    def _judge(self, posts: list[Encoded], width: int) -> tuple[Tensor, Tensor]:
+        x, batch = self._embed(posts, width)
+        for name in self.shared:
+            x = self._layer(x, batch, name)
+        left = self._finish(x, batch, self.leaving, "exit.")
+        if self.fast:
+            return left
+        for name in self.between:
+            x = self._layer(x, batch, name)
+        early = self._early(x, batch)
+        first, second = self._finish(x, batch, self.upper, "")
+        return first + self.exit_share * left[0] + early, second
+
+    def _embed(self, posts: list[Encoded], width: int) -> tuple[Tensor, _Batch]:
+        ids = torch.full((len(posts), width), PAD)
+        target = torch.zeros(len(posts), width, dtype=torch.bool)
         # Only the first token and the target's are read in the end: the last layer does no others.
-        marked = [[i for i in item.target if i < width] for item in batch]
-        read = torch.zeros(len(batch), 1 + max(map(len, marked)), dtype=torch.long)
+        marked = [[i for i in post.target if i < width] for post in posts]
+        read = torch.zeros(len(posts), 1 + max(map(len, marked)), dtype=torch.long)
         ragged = False
-        for i, item in enumerate(batch):
-            row = item.ids if len(item.ids) <= width else [*item.ids[: width - 1], item.ids[-1]]
+        for i, post in enumerate(posts):
+            row = post.ids if len(post.ids) <= width else [*post.ids[: width - 1], post.ids[-1]]
             ids[i, : len(row)] = torch.tensor(row)
             ragged |= len(row) < width
             if marked[i]:
-                types[i, marked[i]] = 1
+                target[i, marked[i]] = True
                 read[i, 1 : 1 + len(marked[i])] = torch.tensor(marked[i])
-        mask = None
-        if ragged:
-            mask = torch.zeros(len(batch), 1, 1, width, dtype=self.dtype)
-            mask.masked_fill_((ids == 1)[:, None, None], -1e4)
-        x = self.p["word"][ids] + self.p["pos"][:width] + self.p["type"][types]
+        x = self.p["word"][ids].add_(self.p["pos"][:width])
+        if read.shape[1] > 1:
+            x[target] += self.p["mark"]
         x = F.layer_norm(x, (self.hidden,), self.p["eln.w"], self.p["eln.b"], self.eps)
-        x = _stepped(x.flatten(0, 1))
-        for name in self.layers[:-1]:
-            x = self._layer(x, mask, name, (len(batch), width))
-        x = self._last(x, mask, self.layers[-1], (len(batch), width), read)
-        return self._heads(x, read[:, 1:] > 0)
+        padding = ids == PAD if ragged else None
+        return _stepped(x.flatten(0, 1)), _Batch(len(posts), width, padding, target, read)
 
-    def _layer(self, x: Tensor, mask: Tensor | None, name: str, shape: tuple[int, int]) -> Tensor:
-        """``x`` holds the tokens of ``shape`` (posts, width) row by row, then rows of no meaning."""
-        n, t = shape
-        qkv = self._linear(x, f"{name}.qkv")[: n * t].view(n, t, 3, self.heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        return self._rest(x, self._attend(q, k, v, mask, len(x)), name)
+    def _finish(
+        self, x: Tensor, batch: _Batch, layers: Sequence[str], prefix: str
+    ) -> tuple[Tensor, Tensor]:
+        """The rest of the way to one of the two ends, and what its heads say."""
+        for name in layers[:-1]:
+            x = self._layer(x, batch, name)
+        return self._heads(self._last(x, batch, layers[-1]), batch.read[:, 1:] > 0, prefix)
 
-    def _last(
-        self, x: Tensor, mask: Tensor | None, name: str, shape: tuple[int, int], read: Tensor
-    ) -> Tensor:
-        """The last layer for the tokens at ``read`` [n, m] alone; the same numbers for less work."""
-        (n, t), h = shape, self.hidden
-        kv = self._linear(x, f"{name}.kv")[: n * t].view(n, t, 2, self.heads, -1)
-        k, v = kv.permute(2, 0, 3, 1, 4)
-        tokens = x[: n * t].view(n, t, h)
-        picked = _stepped(tokens.gather(1, read[:, :, None].expand(-1, -1, h)).flatten(0, 1))
-        q = self._linear(picked, f"{name}.q")[: read.numel()].view(
-            n, -1, self.heads, h // self.heads
-        )
-        out = self._rest(picked, self._attend(q.transpose(1, 2), k, v, mask, len(picked)), name)
-        return out[: read.numel()].view(n, -1, h)
+    def _early(self, x: Tensor, batch: _Batch) -> Tensor:
+        """The early voice, on the mean of the target's tokens or, without one, of all: [n, 3]."""
+        tokens = x[: batch.n * batch.width].view(batch.n, batch.width, self.hidden).float()
+        seen = torch.ones_like(batch.target) if batch.padding is None else ~batch.padding
+        read = torch.where(batch.target.any(1, keepdim=True), batch.target, seen)
+        mean = torch.einsum("bth,bt->bh", tokens, read / read.sum(1, keepdim=True))
+        return F.linear(mean, self.p["early.w"], self.p["early.b"])
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rows: int) -> Tensor:
-        """Queries [n, heads, m, d] read keys and values [n, heads, t, d]; gives [rows, hidden]."""
-        n, heads, m, d = q.shape
-        if m == k.shape[2] and n == TOKENS_PER_BATCH // m:
-            # Two plain products are faster, but each new shape keeps memory: only for full batches.
-            scores = torch.bmm(q.reshape(-1, m, d), k.reshape(-1, m, d).transpose(1, 2))
-            if mask is not None:
-                scores = (scores.view(n, heads, m, m) + mask).view(-1, m, m)
-            # torch's softmax of rows whose length is no power of two took a sixth of the whole time.
-            weight = scores.clamp_(-LARGEST, LARGEST).exp_()
-            context = torch.bmm(weight, v.reshape(-1, m, d)) / weight.sum(-1, keepdim=True)
-            context = context.view(n, heads, m, d)
-        else:
-            context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
-        out = q.new_empty(rows, heads * d)
+    def _layer(self, x: Tensor, batch: _Batch, name: str) -> Tensor:
+        """``x`` holds the batch's tokens row by row, then rows of no meaning."""
+        n, t = batch.n, batch.width
+        d = self.hidden // self.heads
+        joined = self._linear(x, f"{name}.qkv")[: n * t]
+        q, k, v = joined.tensor_split([self.hidden, 2 * self.hidden], dim=1)
+        if n == TOKENS_PER_BATCH // t:
+            if batch.padding is not None:
+                v.index_fill_(0, batch.padding.flatten().nonzero().flatten(), 0.0)
+            context = _products(_by_head(q, n, d), _by_head(k, n, d), _by_head(v, n, d + 1))
+        else:  # each new shape of a plain product keeps memory: only full batches get one
+            q, k = q.view(n, t, -1, d), k.view(n, t, -1, d)
+            context = _attend(q, k, v.view(n, t, -1, d + 1)[..., :d], batch.padding)
+        return self._rest(x, self._rows(context, n, len(x)), name)
+
+    def _last(self, x: Tensor, batch: _Batch, name: str) -> Tensor:
+        """The last layer for the tokens that the heads read; the same numbers for less work."""
+        n, t, h = batch.n, batch.width, self.hidden
+        k, v = self._linear(x, f"{name}.kv")[: n * t].view(n, t, 2, self.heads, -1).unbind(2)
+        wanted = batch.read[:, :, None].expand(-1, -1, h)
+        picked = _stepped(x[: n * t].view(n, t, h).gather(1, wanted).flatten(0, 1))
+        rows = batch.read.numel()
+        q = self._linear(picked, f"{name}.q")[:rows].view(n, -1, self.heads, h // self.heads)
+        context = self._rows(_attend(q, k, v, batch.padding), n, len(picked))
+        return self._rest(picked, context, name)[:rows].view(n, -1, h)
+
+    def _rows(self, context: Tensor, n: int, rows: int) -> Tensor:
+        """[n, heads, m, d] or [n * heads, m, d] token by token: [rows, hidden], the rest 0."""
+        m, d = context.shape[-2:]
+        out = context.new_empty(rows, self.hidden)
         out[n * m :] = 0
-        out[: n * m].view(n, m, heads, d).copy_(context.transpose(1, 2))
+        out[: n * m].view(n, m, self.heads, d).copy_(
+            context.view(n, self.heads, m, d).transpose(1, 2)
+        )
         return out
 
     def _rest(self, x: Tensor, context: Tensor, name: str) -> Tensor:
@@ -231,13 +284,13 @@ class Encoder:
         x = self._added(self._linear(x, f"{name}.fi", gelu=True), f"{name}.fo", x)
         return F.layer_norm(x, h, p[f"{name}.oln.w"], p[f"{name}.oln.b"], self.eps)
 
-    def _heads(self, x: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
+    def _heads(self, x: Tensor, marked: Tensor, e: str) -> tuple[Tensor, Tensor]:
         """Both heads read the first token and, where a target is marked, the mean of its tokens.
 
         ``x`` is [n, 1 + m, hidden], the first token before the target's; ``marked`` [n, m] says which
-        of the latter there are.
+        of the latter there are, ``e`` the prefix of the heads' names.
         """
-        p, e = self.p, self.prefix
+        p, x = self.p, x.float()
         first = F.linear(x[:, 0], p[f"{e}pool.w"], p[f"{e}pool.b"])
         if marked.numel():
             share = marked.to(x.dtype) / marked.sum(1, keepdim=True).clamp_min(1).to(x.dtype)
@@ -245,15 +298,61 @@ class Encoder:
             first = first + F.linear(target, p[f"{e}target.w"])
         pooled = torch.tanh(first)
         return (
-            F.linear(pooled, p[f"{e}cls.w"], p[f"{e}cls.b"]).float(),
-            F.linear(pooled, p[f"{e}int.w"], p[f"{e}int.b"]).float(),
+            F.linear(pooled, p[f"{e}cls.w"], p[f"{e}cls.b"]),
+            F.linear(pooled, p[f"{e}int.w"], p[f"{e}int.b"]),
         )
 
 
+def _wide(length: int) -> int:
+    """The width of a batch whose longest post has ``length`` tokens.
+
+    Each width is a size of attention's products (see LEAST_ROWS): the longer, the fewer there are.
+    """
+    step = 1 if length <= 16 else 2 if length <= 64 else 4
+    return -(-length // step) * step
+
+
+def _by_head(x: Tensor, n: int, d: int) -> Tensor:
+    """[n * t, heads * d] as [n * heads, t, d]."""
+    heads = x.shape[1] // d
+    return x.view(n, -1, heads, d).transpose(1, 2).reshape(n * heads, -1, d)
+
+
+def _products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention as two plain products; the last column of ``v`` is one (nothing where a token is
+    padding), so that the second product gives the sum of the weights too.
+
+    torch's softmax of rows whose length is no power of two took a sixth of the whole time.
+    """
+    weight = torch.bmm(q, k.transpose(1, 2)).clamp_(-LARGEST, LARGEST).exp_()
+    sums = torch.bmm(weight, v)
+    return sums[..., :-1] / sums[..., -1:]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, padding: Tensor | None) -> Tensor:
+    """Queries [n, m, heads, d] read keys and values [n, t, heads, d]; gives [n, heads, m, d]."""
+    seen = None if padding is None else ~padding[:, None, None]
+    return F.scaled_dot_product_attention(
+        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=seen, scale=1.0
+    ).contiguous()
+
+
 def _stepped(x: Tensor) -> Tensor:
-    """Rows filled up to a multiple of ROWS: each new size of a product costs memory for good."""
-    missing = -len(x) % ROWS
-    return F.pad(x, (0, 0, 0, missing)) if missing else x
+    """Rows filled up to LEAST_ROWS, or twice, four times ... as many."""
+    wanted = LEAST_ROWS
+    while wanted < len(x):
+        wanted *= 2
+    return F.pad(x, (0, 0, 0, wanted - len(x))) if wanted > len(x) else x
+
+
+def _add_ones(p: dict[str, Tensor], name: str, heads: int) -> None:
+    """A value more for each head that is always one: attention's product then sums its weights too."""
+    weight, bias = p[f"{name}.qkv.w"], p[f"{name}.qkv.b"]
+    h = weight.shape[1]
+    values = F.pad(weight[2 * h :].view(heads, -1, h), (0, 0, 0, 1)).flatten(0, 1)
+    constants = F.pad(bias[2 * h :].view(heads, -1), (0, 1), value=1.0).flatten()
+    p[f"{name}.qkv.w"] = torch.cat([weight[: 2 * h], values])
+    p[f"{name}.qkv.b"] = torch.cat([bias[: 2 * h], constants])
 
 
 def _split(p: dict[str, Tensor], name: str, hidden: int) -> None:

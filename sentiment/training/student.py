@@ -1,4 +1,4 @@
-"""Step 5: the early exit. The lower layers stay; a few layers of its own learn from the rest.
+"""Step 4: the early exit. The lower layers stay; a few layers of its own learn from the rest.
 
 The exit reads the shared encoder after layer ``AFTER`` and runs ``LAYERS`` of its own, started as
 copies of the next layer and the last. It learns the full model's probabilities (Hinton et al. 2015)
@@ -22,6 +22,8 @@ from sentiment.training.train import Params, collate, write
 
 AFTER, LAYERS = 4, 2
 SYNC_EVERY = 8
+SHARE = 0.25
+"""Of the exit's logits in what the full model says; up to 1 val knows little difference."""
 START_FROM = (4, 11)
 """Layers of the full model that the exit's own layers start as."""
 

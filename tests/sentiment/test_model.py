@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment import bundle
-from sentiment.encoder import TOKENS_PER_BATCH, Encoded, best_dtype
+from sentiment.encoder import TOKENS_PER_BATCH, Encoded, Encoder, _products, best_dtype
 from sentiment.errors import SentimentError
-from sentiment.model import UNSURE, Bundled, Item, load, use_threads
+from sentiment.model import LABELS, UNSURE, Bundled, Item, load, tokens_of, use_threads
 from sentiment.rules import PhraseRule
+from sentiment.training.export import ThreeVoices, export
 
 
 @pytest.mark.parametrize(
@@ -105,18 +106,64 @@ def test_a_text_whose_brand_is_read_is_tokenised_once(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("score", [-300.0, 0.0, 300.0])
-def test_attention_is_a_mean_however_large_its_scores_are(
-    bundled: Bundled, dtype: torch.dtype, score: float
-) -> None:
-    """A full batch, where every token is as like every other: each reads the mean of all values."""
-    n, heads, m, d = TOKENS_PER_BATCH // 32, 2, 32, 4
-    q = torch.zeros(n, heads, m, d, dtype=dtype)
+def test_attention_is_a_mean_however_large_its_scores_are(dtype: torch.dtype, score: float) -> None:
+    """Every token is as like every other, and the last is padding: each reads the others' mean."""
+    heads, m, d = 6, 33, 4
+    q = torch.zeros(heads, m, d, dtype=dtype)
     q[..., 0] = score
     k = torch.zeros_like(q)
     k[..., 0] = 1.0
-    v = torch.arange(m, dtype=dtype)[None, None, :, None].expand(n, heads, m, d)
-    read = bundled._encoder._attend(q, k, v, None, n * m)
-    assert torch.allclose(read.float(), torch.full_like(read, 15.5).float(), rtol=0.01)
+    v = torch.ones(heads, m, d + 1, dtype=dtype)
+    v[..., :d] = torch.arange(m, dtype=dtype)[:, None]
+    v[:, -1] = 0.0
+    read = _products(q, k, v)
+    assert torch.allclose(read.float(), torch.full((heads, m, d), 15.5), rtol=0.01)
+
+
+@pytest.fixture(scope="session")
+def exact(bundled: Bundled) -> Encoder:
+    """The full model in float32."""
+    tensors = bundle.read_tensors(bundle.FOLDER)
+    return Encoder(tensors, bundle.read_config(), fast=False, dtype=torch.float32)
+
+
+def encoded(judge: Bundled, text: str, name: str = "") -> Encoded:
+    found = judge._tokenizer.encode(text)
+    at = text.index(name) if name else 0
+    return Encoded(found.ids, tokens_of(found.offsets, ((at, at + len(name)),) if name else ()))
+
+
+def test_a_post_reads_alike_alone_and_in_a_full_batch(bundled: Bundled, exact: Encoder) -> None:
+    """Padding, neighbours and the way attention is reckoned leave no trace in any of the voices."""
+    posts = [
+        encoded(
+            bundled, "the crew of acme was " + "very " * (20 + i % 5) + "kind, unlike bolt", name
+        )
+        for i, name in enumerate(["", "acme", "bolt"] * (TOKENS_PER_BATCH // 90))
+    ]
+    assert len({len(p.ids) for p in posts}) > 3
+    together, _ = exact.logits(posts)
+    alone = torch.cat([exact.logits([post])[0] for post in posts[:30]])
+    assert torch.allclose(together[:30], alone, atol=1e-3)
+    assert not torch.allclose(together[1], together[2], atol=0.1), "two brands, two labels"
+
+
+def test_transformers_own_layers_say_the_same(
+    bundled: Bundled, exact: Encoder, tmp_path: Path
+) -> None:
+    """The exported checkpoint, read by transformers, has our logits: all three voices."""
+    model = ThreeVoices.from_pretrained(export(tmp_path))
+    texts = ["I love it", "worst airline ever, they lost my bag", "la reunión es el jueves a las 5"]
+    ids = [bundled._tokenizer.encode(text).ids for text in texts]
+    width = max(map(len, ids))
+    with torch.inference_mode():
+        said = model(
+            torch.tensor([row + [1] * (width - len(row)) for row in ids]),
+            torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids]),
+        ).logits
+    ours, _ = exact.logits([Encoded(row) for row in ids])
+    assert torch.allclose(said, ours, atol=1e-3)
+    assert [LABELS[i] for i in said.argmax(1)] == ["positive", "negative", "neutral"]
 
 
 def test_a_span_that_no_token_stands_for_ends_the_search(reading: tuple[Bundled, Reader]) -> None:
