@@ -413,12 +413,20 @@ def test_a_long_conversation_is_read_around_a_post_with_the_brands_own(store: St
     [
         ("ärger", {"x:1"}), ("ÄRGER mit", {"x:1"}), ("авария", {"x:2"}), ("Авария", {"x:2"}),
         ("über alles", {"x:3"}), ("énorme_", {"x:4"}), ("REFUND", {"x:5"}), ("ö", set()),
+        ("une école", {"x:6"}), ("UNE éCOLE", {"x:6"}), ("l'école d'été", {"x:6"}), ("ecole", set()),
+        ("наша связь", {"x:7"}), ("ΚΑΛΌΣ ΚΑΦΈΣ", {"x:8"}), ("καλός καφές", {"x:8"}),
+        ("istanbul", {"x:9"}), ("İSTANBUL", {"x:9"}), ("ısparta", {"x:9"}), ("ISPARTA", {"x:9"}),
+        ("hauptstrasse", {"x:10"}), ("HauptSTRASSE", {"x:10"}), ("50%_", {"x:10"}), ("5%0", set()),
     ],
 )  # fmt: skip
 def test_search_takes_big_and_small_letters_of_every_script_for_one(
     store: Store, words: str, found: set[str]
 ) -> None:
-    texts = ("Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund")
+    texts = (
+        "Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund",
+        "acme, une École, l'École d'Été", "acme: наша Связь", "acme: Καλός ΚΑΦΈΣ",
+        "acme İstanbul, Isparta", "acme, Hauptstraße: 50%_",
+    )  # fmt: skip
     save(store, [post(i, text) for i, text in enumerate((*texts, "acme énormes"), start=1)])
     assert {r["key"] for r in store.mentions(Filter(), contains=words)} == found
 
