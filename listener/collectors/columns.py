@@ -14,7 +14,7 @@ FIELDS = (
     "id", "text", "created", "author_id", "author_handle", "author_name", "followers", "location",
     "time_zone", "url", "conversation", "reply_to", "repost_of", "language", "country",
     "coordinates", "lat", "lon", "place", "likes", "replies", "reposts", "views", "platform",
-    "inbound",
+    "inbound", "title",
 )  # fmt: skip
 
 # Heads by field, best first; heads are compared after `plain()`. "a.b" asks for a nested key.
@@ -123,6 +123,7 @@ HEADS: dict[str, tuple[str, ...]] = {
         "media_type", "channel", "content_source", "network_name", "site", "source",
     ),
     "inbound": ("inbound", "incoming", "direction", "is_inbound", "message_direction"),
+    "title": ("title", "post_title", "article_title", "headline", "subject"),
 }  # fmt: skip
 
 PLATFORMS = {
@@ -205,7 +206,7 @@ def _fits(field: str, values: Sequence[str]) -> bool:
         return any(pair(v) is not None for v in filled)
     if field in ("lat", "lon"):
         return sum(decimal(v) is not None for v in filled) / len(filled) >= 0.8
-    if field in ("text", "author_name", "location", "country", "place"):
+    if field in ("text", "author_name", "location", "country", "place", "title"):
         return not all(v.startswith(("{", "[{")) for v in filled)
     if field == "conversation":
         return not any(" " in v for v in filled)
@@ -229,7 +230,8 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
             )
             if hit is not None:
                 found[field] = hit
-                taken.add(hit)
+                if field != "title":  # it only stands in, and keeps no column from being the text
+                    taken.add(hit)
                 break
     if "created" not in found:
         for column in columns:
@@ -245,6 +247,8 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
     _settle_author(found, plains, samples)
     _join_time(found, columns, plains, samples)
     _join_title(found, plains)
+    if found.get("title") in (found.get("text", ""), *found.get("text", "").split("+")):
+        del found["title"]
     return found
 
 

@@ -147,10 +147,11 @@ class Files(Collector):
     @staticmethod
     def to_post(payload: Mapping[str, Any]) -> Post:
         """A row whose keys are the fields themselves (``text``, ``created``, ``author_handle`` …)."""
-        for name in ("text", "created"):
-            if not cell(payload.get(name)).strip():
-                raise ValueError(f"the field {name!r} is missing or empty")
         cells = tuple(cell(payload.get(name)) for name in FIELDS)
+        said = dict(zip(FIELDS, cells, strict=True))
+        for name, value in (("text", said["text"] + said["title"]), ("created", said["created"])):
+            if not value.strip():
+                raise ValueError(f"the field {name!r} is missing or empty")
         return build(cells, dict(payload), Rules())
 
 

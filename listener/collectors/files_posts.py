@@ -107,9 +107,11 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
     (
         id_, text, created, author_id, handle, name, followers, location, time_zone, url,
         conversation, reply_to, repost_of, language, country, coordinates, lat, lon, place,
-        likes, replies, reposts, views, platform, inbound,
+        likes, replies, reposts, views, platform, inbound, title,
     ) = cells  # fmt: skip
     when = rules.dates(created)
+    if not text or text.isspace():  # a link or a headline: its title is all that it says
+        text = title
     if "\x00" in text:
         text = text.replace("\x00", "")
     if rules.markup and "<" in text:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from listener.coverage import Hole, unknown_hours
-from listener.store.base import Base, Row, lock_holder, marks
+from listener.store.base import Base, Row, lock_holder, marks, one_case
 
 OUTAGE = 3 * 86_400  # after so long without a source, the others by themselves are the usual
 _POSTS_OF = {"jetstream": "bluesky"}  # whose posts a source brings, where it is not its own name
@@ -69,23 +69,6 @@ _MENTION = """
     FROM mentions m JOIN posts p ON p.key = m.key
     LEFT JOIN cases c ON c.key = m.key AND c.brand = m.brand
 """
-
-
-_LIKE = "p.text LIKE ? ESCAPE '\\'"
-
-
-def _forms(words: str) -> list[str]:
-    """The ways in which words are written big and small. LIKE itself takes only A-Z and a-z for one,
-    so plain ones have a single form; a text that mixes them otherwise is not found."""
-    if words.isascii():
-        return [words]
-    forms = (words, words.lower(), words.upper(), words.capitalize(), words.title())
-    return list(dict.fromkeys(forms))
-
-
-def _escaped(words: str) -> str:
-    """Words of which LIKE takes no sign for a wildcard."""
-    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 class Reads(Base):
@@ -188,9 +171,8 @@ class Reads(Base):
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
-            forms = _forms(contains)
-            clause += f" AND ({' OR '.join([_LIKE] * len(forms))})"
-            values += [f"%{_escaped(form)}%" for form in forms]
+            clause += " AND says(p.text, ?)"
+            values.append(one_case(contains))
         if thread_state is not None:
             clause += " AND c.thread_state = ?"
             values.append(thread_state)

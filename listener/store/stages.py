@@ -92,7 +92,7 @@ class Stages(Base):
         Its score is dropped, and what is left of it waits and comes again.
         """
         with self.write() as db:
-            scores = [score for score in scores if _fits(db, score)]
+            scores = _still_read(db, scores)
             db.executemany(
                 "INSERT INTO scores (key, brand, model, label, negative, neutral, positive, "
                 "confidence, language, intent, rule, judged_at) "
@@ -425,13 +425,16 @@ def _mark_flood(db: sqlite3.Connection, group: str, judge_flood: JudgeFlood) -> 
     )
 
 
-def _fits(db: sqlite3.Connection, score: Score) -> bool:
-    """Whether the mention still reads as it did when it was judged."""
-    if score.read is None:
-        return True
-    row = db.execute(
-        "SELECT p.text, m.span_start, m.span_end, m.also FROM mentions m JOIN posts p "
-        "ON p.key = m.key WHERE m.key = ? AND m.brand = ?",
-        (score.key, score.brand),
-    ).fetchone()
-    return row is not None and tuple(row) == score.read
+def _still_read(db: sqlite3.Connection, scores: Sequence[Score]) -> list[Score]:
+    """Those whose mention reads as it did when it was judged; one look for 500 posts."""
+    keys = list({score.key for score in scores if score.read is not None})
+    reads: dict[tuple[str, str], tuple[str, int, int, str]] = {}
+    for at in range(0, len(keys), 500):
+        part = keys[at : at + 500]
+        for key, brand, *read in db.execute(
+            "SELECT m.key, m.brand, p.text, m.span_start, m.span_end, m.also FROM mentions m "
+            f"JOIN posts p ON p.key = m.key WHERE m.key IN ({marks(part)})",
+            part,
+        ):
+            reads[key, brand] = tuple(read)
+    return [s for s in scores if s.read is None or s.read == reads.get((s.key, s.brand))]

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from listener.store.stages import Score
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 NOW = int(START.timestamp()) + 86_400
+READ = ("text", "span_start", "span_end", "also")  # what a score says that it judged
 
 
 @pytest.fixture
@@ -133,6 +135,33 @@ def test_an_edited_text_is_judged_anew_and_old_brands_go(store: Store) -> None:
     assert [r["key"] for r in store.unjudged(10)] == ["x:1"]
     assert store.value("SELECT COUNT(*) FROM mentions WHERE theme IS NOT NULL") == 0
     assert store.status(NOW)["counts"]["mentions"] == 1
+
+
+def test_a_batch_of_scores_asks_once_and_drops_what_reads_otherwise_by_now(store: Store) -> None:
+    posts = [post(n) for n in range(600)]
+    save(store, posts)
+    two = [Match(b, b, b, "name", at, at + 4) for b, at in (("Acme", 0), ("Zorb", 9))]
+    save(store, [post(n, "acme and zorb") for n in (1, 2)], matches=[two, two])
+    read = {(r["key"], r["brand"]): r for r in store.waiting_for("m1", ("", ""), 999)}
+    assert len(read) == 602
+    batch = [
+        Score(*of, "negative", 0.8, 0.1, 0.1, 0.8, read=itemgetter(*READ)(row))
+        for of, row in read.items()
+    ]
+    batch.append(replace(batch[0], key="x:gone"))
+    edited = {"x:7", "x:599"}
+    save(store, [post(int(key[2:]), "acme is fast now") for key in edited])
+    with store.write() as db:
+        db.execute("UPDATE mentions SET also = '0:4' WHERE key = 'x:9' OR brand = 'Zorb'")
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        kept = store.save_scores("m1", batch, NOW)
+        db.set_trace_callback(None)
+    dropped = {of for of in read if of[0] in edited | {"x:9"} or of[1] == "Zorb"}
+    assert kept == len(read) - len(dropped)
+    judged = {(r["key"], r["brand"]) for r in store.rows("SELECT key, brand FROM scores")}
+    assert judged == set(read) - dropped
+    assert sum("JOIN posts" in sql for sql in asked) == 2, "not one look-up for each"
 
 
 def test_the_span_is_that_of_the_brands_asked_for(store: Store) -> None:
@@ -413,12 +442,20 @@ def test_a_long_conversation_is_read_around_a_post_with_the_brands_own(store: St
     [
         ("ärger", {"x:1"}), ("ÄRGER mit", {"x:1"}), ("авария", {"x:2"}), ("Авария", {"x:2"}),
         ("über alles", {"x:3"}), ("énorme_", {"x:4"}), ("REFUND", {"x:5"}), ("ö", set()),
+        ("une école", {"x:6"}), ("UNE éCOLE", {"x:6"}), ("l'école d'été", {"x:6"}), ("ecole", set()),
+        ("наша связь", {"x:7"}), ("ΚΑΛΌΣ ΚΑΦΈΣ", {"x:8"}), ("καλός καφές", {"x:8"}),
+        ("istanbul", {"x:9"}), ("İSTANBUL", {"x:9"}), ("ısparta", {"x:9"}), ("ISPARTA", {"x:9"}),
+        ("hauptstrasse", {"x:10"}), ("HauptSTRASSE", {"x:10"}), ("50%_", {"x:10"}), ("5%0", set()),
     ],
 )  # fmt: skip
 def test_search_takes_big_and_small_letters_of_every_script_for_one(
     store: Store, words: str, found: set[str]
 ) -> None:
-    texts = ("Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund")
+    texts = (
+        "Ärger mit acme", "АВАРИЯ acme", "acme: Über Alles", "acme ÉNORME_", "acme refund",
+        "acme, une École, l'École d'Été", "acme: наша Связь", "acme: Καλός ΚΑΦΈΣ",
+        "acme İstanbul, Isparta", "acme, Hauptstraße: 50%_",
+    )  # fmt: skip
     save(store, [post(i, text) for i, text in enumerate((*texts, "acme énormes"), start=1)])
     assert {r["key"] for r in store.mentions(Filter(), contains=words)} == found
 

@@ -188,6 +188,21 @@ def test_the_column_that_reads_like_sentences_is_the_text() -> None:
     assert found["created"] == "ts"
 
 
+@pytest.mark.parametrize(
+    ("heads", "text", "title"),
+    [
+        (("title", "body"), "body", "title"), (("title",), "title", None),
+        (("headline",), "headline", None), (("title", "selftext"), "title+selftext", None),
+    ],
+)  # fmt: skip
+def test_a_title_is_the_text_where_there_is_no_other(
+    heads: tuple[str, ...], text: str, title: str | None
+) -> None:
+    samples = {"date": DAY} | {h: ["Acme is down in all of Europe"] for h in heads}
+    found = c.guess(tuple(samples), samples)
+    assert (found["text"], found.get("title")) == (text, title)
+
+
 def test_numbers_alone_are_not_taken_for_times() -> None:
     samples = {"amount": ["1700000000", "1700000001"], "message": ["one two", "three four"]}
     assert "created" not in c.guess(tuple(samples), samples)

@@ -600,6 +600,57 @@ def test_two_columns_can_be_read_as_one(tmp_path: Path) -> None:
         assert (post.text, post.created_at, post.author.location) == expected
 
 
+@pytest.mark.parametrize(
+    "heads", [("Title", "Body"), ("headline", "content"), ("title", "selftext")]
+)
+def test_a_title_stands_in_for_a_body_that_is_empty(tmp_path: Path, heads: tuple[str, str]) -> None:
+    said = [
+        ("Acme &amp; Co down", ""),
+        ("Acme rises", " "),
+        ("", "alone"),
+        ("", " "),
+        ("Up", "again"),
+    ]
+    both = "Up\nagain" if heads[1] == "selftext" else "again"
+    names = ["id", "created", *heads]
+    rows = [[f"row-{n}", f"2024-05-0{n + 1}", *cells] for n, cells in enumerate(said)]
+    table = write(tmp_path / "a.csv", rows, names)
+    objects = lines(tmp_path / "a.jsonl", *(dict(zip(names, r, strict=True)) for r in rows))
+    for file in (table, objects):
+        posts, rejected = read(file)
+        texts = [p.text.rstrip() for p in posts]
+        assert texts == ["Acme & Co down", "Acme rises", "alone", both]
+        assert [(r.where, r.reason) for r in rejected] == [("row 4", "the text is empty")]
+    mapped = write(tmp_path / "b.csv", rows, ["id", "created", "What", "Body"])
+    assert read(mapped, map={"title": "What"})[0][0].text == "Acme & Co down", "as it is asked"
+
+
+def test_two_headlines_under_one_id_are_two_posts(tmp_path: Path) -> None:
+    heads = ["id", "created", "title", "body"]
+    rows = [["row-1", "2024-05-01", f"Acme is {what}", ""] for what in ("down", "up", "up")]
+    rows.append(["row-2", "2024-05-02", "Acme", "has a body"])
+    file = write(tmp_path / "a.csv", rows, heads)
+    assert inspect(file).key == "content", "the id does not name a post"
+    posts, _ = read(file)
+    assert [p.text for p in posts] == ["Acme is down", "Acme is up", "Acme is up", "has a body"]
+    assert len({p.key for p in posts}) == 3
+
+
+def test_a_title_leaves_a_known_file_known(tmp_path: Path) -> None:
+    """What a store keeps of a file is found again by its fingerprint."""
+    heads = ["id", "created", "title", "body"]
+    one = inspect(write(tmp_path / "a.csv", [["1", "2024-05-01", "Acme", "is down"]], heads))
+    two = inspect(write(tmp_path / "a.csv", [["1", "2024-05-01", "Acme!", "is down"]], heads))
+    assert (one.fingerprint, one.start) == (two.fingerprint, two.start)
+
+
+def test_a_row_by_its_fields_may_be_a_title_alone() -> None:
+    row = {"created": "2024-05-01", "title": "Acme is down"}
+    assert Files.to_post(row).text == "Acme is down"
+    with pytest.raises(ValueError, match="'text' is missing or empty"):
+        Files.to_post({"created": "2024-05-01", "title": " "})
+
+
 def test_a_time_zone_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="IANA"):
         FilesOptions(timezone="Mars/Olympus")
