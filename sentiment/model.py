@@ -154,7 +154,7 @@ class Bundled(Judge):
         config = bundle.read_config(folder)
         bundle.verify(folder, config)
         use_threads(threads)
-        from sentiment.encoder import Encoder, best_dtype
+        from sentiment.encoder import Encoder, best_dtype, give_back_memory
 
         self.config = config
         self.dtype = best_dtype()
@@ -165,6 +165,7 @@ class Bundled(Judge):
         )
         self._tokenizer = Tokenizer.from_file(str(folder / bundle.TOKENIZER))
         self._encoder = Encoder(bundle.read_tensors(folder), config, fast=fast, dtype=self.dtype)
+        give_back_memory()
         self.description = f"{self.version}, {str(self.dtype).removeprefix('torch.')} on this CPU"
 
     def score(self, texts: Sequence[Key]) -> list[Scored]:

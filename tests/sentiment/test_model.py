@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,6 +174,30 @@ def test_a_span_that_no_token_stands_for_ends_the_search(reading: tuple[Bundled,
     text = "很差，" * 200 + "\x07"
     judge.score([(text, ((600, 601),))])
     assert reader.batch[0].target == ()
+
+
+RESIDENT = """
+import ctypes
+from pathlib import Path
+from sentiment.model import load
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+judge = load("bundled")
+before = resident()
+ctypes.CDLL(None).malloc_trim(0)
+print(before - resident())
+"""
+
+
+def test_loading_keeps_no_memory_that_it_does_not_use(bundled: Bundled) -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc can be asked to hand memory back")
+    run = [sys.executable, "-c", RESIDENT]
+    said = subprocess.run(
+        run, check=True, capture_output=True, text=True, cwd=bundle.FOLDER.parents[1]
+    )
+    assert float(said.stdout) < 20, "MB that were free and not given back"
 
 
 def test_order_batching_and_cache_change_nothing(bundled: Bundled) -> None:
