@@ -307,9 +307,9 @@ def mentions(
 
 
 @_cached
-def themes(stamp: str, where: Filter, offset: int) -> list[Row]:
-    """Posts of each theme of complaint by day; days begin ``offset`` seconds before those of UTC."""
-    return kept_themes.by_day(_store(), where, offset)
+def themes(stamp: str, where: Filter, clock: tuple[tuple[int, int], ...]) -> list[Row]:
+    """Posts of each theme of complaint by day of a local clock, as ``figures.offsets`` tells it."""
+    return kept_themes.by_day(_store(), where, clock)
 
 
 @_cached

@@ -524,6 +524,22 @@ def offset(moment: int, zone: ZoneInfo) -> int:
     return int(found.total_seconds()) if found else 0
 
 
+def offsets(since: int, until: int, zone: ZoneInfo) -> tuple[tuple[int, int], ...]:
+    """From when the zone's clock is how far ahead of UTC, in seconds: of ``since``, and of each change
+    of the clock up to ``until``."""
+    found = [(since, offset(since, zone))]
+    for begin in range(since, until, DAY):
+        low, high = begin, min(begin + DAY, until)
+        after = offset(high, zone)
+        if after == found[-1][1]:
+            continue
+        while high - low > 1:  # the offset of ``low`` is the old one, that of ``high`` the new
+            middle = (low + high) // 2
+            low, high = (low, middle) if offset(middle, zone) == after else (middle, high)
+        found.append((high, after))
+    return tuple(found)
+
+
 def wall(moment: int, zone: ZoneInfo) -> int:
     """Milliseconds that, read as UTC, show the wall clock of ``zone``: what the charts draw."""
     return (moment + offset(moment, zone)) * 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -94,8 +95,14 @@ def upto_words(upto: int | None, zone: ZoneInfo) -> str:
     return f"of complaints up to {figures.clock(upto, zone)}; copies count once"
 
 
-def day_of(moment: int, offset: int) -> int:
-    return (moment + offset) // DAY
+def day_of(moment: int, zone: ZoneInfo) -> int:
+    """The day of the zone's calendar that a moment is in, counted from 1 January 1970."""
+    return (moment + figures.offset(moment, zone)) // DAY
+
+
+def begin_of(day: int, zone: ZoneInfo) -> int:
+    """The moment at which that day of the zone's calendar begins."""
+    return int((datetime(1970, 1, 1, tzinfo=zone) + timedelta(days=day)).timestamp())
 
 
 def empty(upto: int | None) -> str:

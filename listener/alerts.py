@@ -294,6 +294,7 @@ def plan(
     are of use only then: a rule with a digest tells them at once.
     """
     notices = gather(store, config, now, up_since=up_since, only_spikes=only_spikes)
+    explained: dict[int, Notice] = {}  # by spike; the next round's posts may tell something else
     spikes = [notice for notice in notices if notice.kind in WHAT]
     others = [notice for notice in notices if notice.kind not in WHAT]
     written = 0
@@ -302,20 +303,26 @@ def plan(
             if rule.digest:
                 written += _plan_digest(store, spikes, rule, channel, now, config)
             at_once = others if rule.digest else notices
-            written += _plan_each(store, at_once, rule, channel, now, config)
+            written += _plan_each(store, at_once, rule, channel, now, config, explained)
     return written
 
 
 def _plan_each(
-    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config
+    store: Any, notices: Sequence[Notice], rule: AlertRule, channel: str, now: int, config: Config,
+    explained: dict[int, Notice],
 ) -> int:  # fmt: skip
+    """``explained``: what this round has explained, which is dear: read here, and added to."""
     told: dict[str, int] = {}
     words = {b.name: (b.name, *b.names, *b.all_handles()) for b in config.brands}
     for notice in notices:
         last = told.get(notice.place) or store.last_alert(rule.name, channel, notice.place)
         decision = decide(notice, rule, now, last, config.regions)
-        if decision.send:
-            notice = _with_reasons(store, notice, words)
+        # Another rule may have told this channel, and this one, which did not, wants to in each round.
+        if decision.send and not store.has_alert(notice.subject, channel):
+            if notice.spike_id is not None:
+                if notice.spike_id not in explained:
+                    explained[notice.spike_id] = _with_reasons(store, notice, words)
+                notice = explained[notice.spike_id]
             if _put(store, notice, rule, channel, now, decision.at):
                 told[notice.place] = now
     return len(told)

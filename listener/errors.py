@@ -59,10 +59,12 @@ class CollectorError(GroundswellError):
     """A platform did not give what was asked; what was collected before it is kept.
 
     ``requests`` and ``cost_usd`` are what was spent in vain, for the ledger and the budget.
+    ``resets_at``: before when (epoch seconds) the host does not want to be asked; None: it did not say.
     """
 
     requests: int = 1
     cost_usd: float = 0.0
+    resets_at: float | None = None
 
 
 class AuthError(CollectorError):

@@ -53,6 +53,16 @@ def _home(platform: str) -> str:
     return collectors.POSTS_OF.get(name, name)
 
 
+def _of_the_host(error: CollectorError) -> bool:
+    """Whether what failed would fail for the host's other queries too: it cannot be reached, limits,
+    refuses, or names a time before which it is not to be asked."""
+    return (
+        not isinstance(error, PlatformError)
+        or isinstance(error, UnreachableError)
+        or error.resets_at is not None
+    )
+
+
 def _from_nothing(cursor: Cursor | None) -> bool:
     """Whether a walk has nothing to go back to, and so reaches no further than its ``lookback``."""
     return not cursor or (cursor.get("bound") is None and not cursor.get("walk"))
@@ -210,8 +220,9 @@ class Gathering:
     def collect(self, source: Source) -> Saved:
         """Walk one source to its end for all its queries; failures go into the ledger.
 
-        A host that cannot be reached, refuses or limits is left for this round, and the source's
-        other hosts are asked; a budget ends the round, as does a failure that is of no one host.
+        A host that cannot be reached, refuses or limits is left until it may be asked again, and the
+        source's other hosts are asked; a budget ends the round, as does a failure that is of no one
+        host.
         """
         # Where no matcher can be built, nothing is asked for (and paid) that nobody reads.
         _ = self.matcher
@@ -226,13 +237,15 @@ class Gathering:
             log.info("%s: the pause is over; it is asked again", source.name)
             self.store.release(source.name)
         collector = self.collector(source)
-        left: set[str] = set()  # hosts that failed in this round
-        reached = False
-        for query in self.queries(source):
-            host = collector.host_of(query)
+        queries = [(query, collector.host_of(query)) for query in self.queries(source)]
+        hosts = {host for _, host in queries}
+        several = len(hosts) > 1
+        left = self._left_alone(source, hosts, now)  # and those that fail in this round
+        reached = failed = False
+        for query, host in queries:
             if host in left:
                 continue
-            own, whose = query.name.startswith(ACCOUNT), None
+            own, whose, answered = query.name.startswith(ACCOUNT), None, False
             try:
                 cursor = self.store.cursor(source.name, query.name)
                 if own and _from_nothing(cursor):
@@ -245,25 +258,43 @@ class Gathering:
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
-                    reached |= page.coverage.failed is None and page.coverage.requests > 0
+                    answered |= page.coverage.failed is None and page.coverage.requests > 0
+                    reached |= answered
                     if own:
                         whose = next(filter(None, map(self.brand_of, page.posts)), whose)
                         if page.complete:
                             self._account_read(source, query, whose, page.coverage.truncated)
+                if answered and host in self.store.host_holds(source.name):
+                    self.store.release_host(source.name, host)
             except CollectorError as error:
                 unreachable = isinstance(error, UnreachableError)
                 # Where there is no network at all, that is said once and not once a host.
                 self._held_back(
-                    source, query, error, quietly=unreachable and bool(left) and not reached
-                )
-                if isinstance(error, PlatformError) and not unreachable:
+                    source, query, error, host if several else "",
+                    quietly=unreachable and failed and not reached,
+                )  # fmt: skip
+                if not _of_the_host(error):
                     continue
                 if not host or isinstance(error, BudgetError):
                     return saved  # a limit, a refused login, no network: so for the others too
                 left.add(host)
+                failed = True
         if collector.reads_threads and (reached or not left):
-            saved += self.read_threads(source, collector)
+            saved += self.read_threads(source, collector, left, several=several)
         return saved
+
+    def _left_alone(self, source: Source, hosts: set[str], now: int) -> set[str]:
+        """The hosts of a source that may not be asked yet; why, and until when, is told."""
+        held = {h: row for h, row in self.store.host_holds(source.name).items() if h in hosts}
+        waiting = {host for host, row in held.items() if row["open_until"] > now}
+        for host in sorted(held.keys() - waiting):
+            log.info("%s: the pause of %s is over; it is asked again", source.name, host)
+        if waiting:
+            first = min((held[host] for host in waiting), key=lambda row: int(row["open_until"]))
+            others = f"; {len(waiting) - 1} more of its hosts wait" if len(waiting) > 1 else ""
+            told = f"{first['last_error']}; {_until(first['open_until'])}{others}"
+            self.failures[source.name] = told
+        return waiting
 
     def _account_read(self, source: Source, query: Query, brand: str | None, cut: bool) -> None:
         """All that one of the brands' own accounts wrote is here: whom they have not answered by
@@ -303,10 +334,13 @@ class Gathering:
             return {}
         return {b: span for b, span in found.items() if b is not None and b not in waiting}
 
-    def read_threads(self, source: Source, collector: Collector) -> Saved:
+    def read_threads(
+        self, source: Source, collector: Collector, left: set[str], *, several: bool
+    ) -> Saved:
         """Look whether open mentions of the last week were answered, each at most once an hour.
 
         Of a thread, what hangs below the mention and what the brand wrote is kept, and no more.
+        ``left``: hosts that may not be asked; those that fail are added. ``several``: there are others.
         """
         saved, now = Saved(), epoch(self.clock())
         rows = self.store.threads_to_read(
@@ -315,11 +349,20 @@ class Gathering:
         for row in rows:
             if self.stopping.is_set():
                 break
+            host = ""
             try:
                 mention = collector.to_post(json.loads(row["payload"]))
+                host = collector.host_of_thread(mention)
+                if host in left:  # its turn is in an hour, or it would take that of others
+                    self.store.mark_thread_asked(row["thread"], now)
+                    continue
                 page = collector.thread(mention)
             except CollectorError as error:
-                self._held_back(source, Query("threads", (), ()), error)
+                self._held_back(source, Query("threads", (), ()), error, host if several else "")
+                if several and host and _of_the_host(error) and not isinstance(error, BudgetError):
+                    self.store.mark_thread_asked(row["thread"], now)
+                    left.add(host)
+                    continue
                 if isinstance(error, PlatformError):
                     # It may be this thread, or its server alone: it does not come first again.
                     self.store.mark_thread_asked(row["thread"], now)
@@ -341,24 +384,31 @@ class Gathering:
         return saved
 
     def _held_back(
-        self, source: Source, query: Query, error: CollectorError, *, quietly: bool = False
-    ) -> None:
+        self, source: Source, query: Query, error: CollectorError, host: str, *, quietly: bool = False
+    ) -> None:  # fmt: skip
         """Note a failure; wait for the reset that was named, else back off with jitter.
 
-        A wait that an earlier host of this round asked for is not cut short. ``quietly``: into the
-        ledger, and not said again.
+        What is of one of several hosts holds back that ``host`` alone ("": the source). A wait that
+        was asked for earlier is not cut short. ``quietly``: into the ledger, and not said again.
         """
         now = epoch(self.clock())
-        row = self.store.one("SELECT failures FROM health WHERE source = ?", (source.name,))
+        if isinstance(error, BudgetError) or not _of_the_host(error):
+            host = ""
+        row = self.store.host_holds(source.name).get(host) if host else self.store.one(
+            "SELECT failures FROM health WHERE source = ?", (source.name,)
+        )  # fmt: skip
         failures = int(row["failures"]) if row else 0
         held_by = "login" if isinstance(error, AuthError) else "platform"
         if isinstance(error, BudgetError):
             held_by = "budget"
-        resets_at = error.resets_at if isinstance(error, LimitError) else None
+        resets_at = error.resets_at
         if resets_at is None:
             delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
             resets_at = now + delay
-        held = self.store.holds().get(source.name)
+        if host:
+            held = self.store.host_holds(source.name).get(host)
+        else:
+            held = self.store.holds().get(source.name)
         if held is not None:
             resets_at = max(resets_at, held["open_until"])
         self.store.save_failure(
@@ -372,6 +422,7 @@ class Gathering:
             held_by=held_by,
             requests=error.requests,
             cost_usd=error.cost_usd,
+            host=host,
         )
         if quietly:
             return
@@ -392,3 +443,11 @@ class Gathering:
                     name, held["last_error"], _until(held["open_until"]),
                 )  # fmt: skip
                 self.store.release(name)
+        for source in self.config.sources:
+            for host, held in self.store.host_holds(source.name).items():
+                if held["open_until"] > now and (platforms or held["held_by"] != "platform"):
+                    log.info(
+                        "%s: %s was held back (%s; %s); it is asked again now",
+                        source.name, host, held["last_error"], _until(held["open_until"]),
+                    )  # fmt: skip
+                    self.store.release_host(source.name, host)

@@ -362,3 +362,19 @@ def m015_told_in_digests(db: Database) -> None:
             WHERE a.subject LIKE 'digest %'
         """,
     )
+
+
+@migrations()
+def m016_hosts_held_back(db: Database) -> None:
+    """What ``health`` says of a source, of one host of a source that asks several: until when it is
+    left alone, and how often in a row it failed. A host that answers has no row."""
+    _run(
+        db,
+        """
+        CREATE TABLE host_holds (
+            source TEXT NOT NULL, host TEXT NOT NULL, open_until INTEGER NOT NULL,
+            held_by TEXT NOT NULL, last_error TEXT NOT NULL, failures INTEGER NOT NULL,
+            PRIMARY KEY (source, host)
+        ) WITHOUT ROWID
+        """,
+    )

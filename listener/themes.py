@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from typing import Any
 
 from listener.store.reads import Filter
@@ -214,17 +214,22 @@ def upto(store: Any, brands: Sequence[str] = ()) -> int | None:
     return None if found is None else int(found)
 
 
-def by_day(store: Any, where: Filter, offset: int = 0) -> list[Row]:
+def by_day(store: Any, where: Filter, clock: Sequence[tuple[int, int]] = ((0, 0),)) -> list[Row]:
     """``id, brand, name, first_at, last_at, day, posts`` of each theme with posts in a slice.
 
-    ``day`` counts days from the epoch, begun ``offset`` seconds before those of UTC.
+    ``day`` counts local days from 1 January 1970. ``clock``: from when local time is how many seconds
+    ahead of UTC, oldest first; the first holds for all that is before it too.
     """
     clause, values = where.where("created_at", "m.", null=True)
+    changes = [(until, ahead) for (_, ahead), (until, _) in pairwise(clock)]
+    earlier = "WHEN m.created_at < ? THEN ? " * len(changes)
+    ahead = f"CASE {earlier}ELSE ? END" if changes else "?"
     rows: list[Row] = store.rows(
-        "SELECT t.id, t.brand, t.name, t.first_at, t.last_at, (m.created_at + ?) / 86400 AS day, "
+        "SELECT t.id, t.brand, t.name, t.first_at, t.last_at, "
+        f"(m.created_at + {ahead}) / 86400 AS day, "
         "COUNT(*) AS posts FROM themes t JOIN mentions m ON m.theme = t.id "
         f"WHERE m.theme > 0 AND {_UNIQUE} AND {clause} GROUP BY t.id, 6 ORDER BY t.id, 6",
-        [offset, *values],
+        [*chain.from_iterable(changes), clock[-1][1], *values],
     )
     return rows
 

@@ -107,11 +107,13 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
     if spike["kind"] == "positive":
         return
     end = spike["end"] or now
-    offset = figures.offset(end, at.zone)
     since = max(spike["start"] - figures.WEEK, data.first_hour(stamp, (spike["brand"],)))
     where = replace(data.spike_filter(spike), labels=(), since=since, until=None)
-    days = [themes.day_of(t, offset) for t in (since, spike["start"], end - 1)]
-    found = themes.lines(data.themes(stamp, where, offset), days[0], days[2])
+    days = [themes.day_of(t, at.zone) for t in (since, spike["start"], end - 1)]
+    last = themes.begin_of(days[2] + 1, at.zone)
+    found = themes.lines(
+        data.themes(stamp, where, figures.offsets(since, last, at.zone)), days[0], days[2]
+    )
     found = themes.grown(found, days[2] - days[1] + 1)
     upto = data.themes_upto(stamp, (spike["brand"],))
     frame.html(pieces.heading("Complaints that grew most", themes.upto_words(upto, at.zone)))
@@ -119,7 +121,7 @@ def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
         frame.html(themes.empty(upto))
         return
     # A row counts from a week before the spike to the end of its last day: so far it opens.
-    hours = f"{since}-{(days[2] + 1) * DAY - offset}"
+    hours = f"{since}-{last}"
     query = {"brand": spike["brand"], "span": "all", "at": hours}
     if spike["region"] != "*":
         query["region"] = spike["region"] or frame.UNKNOWN

@@ -81,9 +81,9 @@ def show(stamp: str, at: Scope) -> None:
 
 def _themes(stamp: str, at: Scope) -> None:
     """Themes of complaint in this time, the most frequent first; each opens into its posts."""
-    offset = figures.offset(at.until, at.zone)
-    first, last = (themes.day_of(t, offset) for t in (at.since, at.until - 1))
-    found = themes.lines(data.themes(stamp, at.where, offset), first, last)
+    first, last = (themes.day_of(t, at.zone) for t in (at.since, at.until - 1))
+    clock = figures.offsets(at.since, at.until, at.zone)
+    found = themes.lines(data.themes(stamp, at.where, clock), first, last)
     upto = data.themes_upto(stamp, at.where.brands)
     frame.html(pieces.heading("Themes of complaint", themes.upto_words(upto, at.zone)))
     if not found:

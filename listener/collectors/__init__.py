@@ -191,8 +191,13 @@ class Collector(ABC):
 
     def host_of(self, query: Query) -> str:
         """The host that this query is asked of, where a source has several: when it fails, only its
-        own queries are left for the round. ``""``: what fails for one query fails for all.
+        own queries are left until it may be asked again. ``""``: what fails for one query fails for
+        all. The name is kept and shown, so it holds no login.
         """
+        return ""
+
+    def host_of_thread(self, post: Post) -> str:
+        """The host that ``thread`` asks about this post; as ``host_of``."""
         return ""
 
     @property

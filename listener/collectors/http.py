@@ -235,6 +235,8 @@ class Guard:
         if status in TRANSIENT_STATUS:
             failure = PlatformError(f"{self.platform}: {host} answered {status}. {detail}".strip())
             after = reset_time(CaseInsensitiveDict(answer.headers).get("retry-after"), self.now())
+            if after is not None and after - self.now() > self.patience:
+                failure.resets_at = after
             return failure, None if after is None else max(0.0, after - self.now())
         self.last = None
         return None  # 400, 404, 410, 422 …: what it means depends on the request

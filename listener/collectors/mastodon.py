@@ -244,6 +244,10 @@ class Mastodon(NetCollector):
     def rechecks_per_hour(self) -> int:
         return 120
 
+    def host_of_thread(self, post: Post) -> str:
+        server, _ = self._where(post)
+        return "" if server is None else _host(server)
+
     def thread(self, post: Post) -> Page | None:
         """The statuses above and below, as far as the author's own server knows them where it is one
         of ours, else the one that showed us the status."""

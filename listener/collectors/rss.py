@@ -93,7 +93,7 @@ class Rss(NetCollector):
 
     def host_of(self, query: Query) -> str:
         try:
-            return urlsplit(self.address(query)).netloc
+            return urlsplit(self.address(query)).netloc.rpartition("@")[2]  # no login: it is kept
         except ValueError:  # no address; asking it says so
             return ""
 

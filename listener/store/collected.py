@@ -378,12 +378,12 @@ class Collected(Base):
     def save_failure(
         self, *, source: str, platform: str, query: str, reason: str, now: int,
         limited: bool = False, open_until: int | None = None, held_by: str | None = None,
-        requests: int = 1, cost_usd: float = 0.0,
+        requests: int = 1, cost_usd: float = 0.0, host: str = "",
     ) -> None:  # fmt: skip
         """A request that gave nothing goes into the ledger too: a hole is shown as a hole.
 
         The source is held back until ``open_until`` by the ``budget``, the ``login`` or the
-        ``platform``.
+        ``platform``; or only this ``host`` of it.
         """
         with self.write() as db:
             db.execute(
@@ -392,6 +392,22 @@ class Collected(Base):
                 "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
                 (now, source, platform, query, int(limited), reason, requests, cost_usd),
             )
+            if host:
+                db.execute(
+                    "INSERT INTO host_holds (source, host, open_until, held_by, last_error, failures) "
+                    "VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (source, host) DO UPDATE SET "
+                    "open_until = excluded.open_until, held_by = excluded.held_by, "
+                    "last_error = excluded.last_error, failures = host_holds.failures + 1",
+                    (source, host, open_until, held_by, reason),
+                )
+                db.execute(
+                    "INSERT INTO health (source, platform, last_error_at, last_error, failures) "
+                    "VALUES (?, ?, ?, ?, 1) ON CONFLICT (source) DO UPDATE SET "
+                    "last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
+                    "failures = health.failures + 1",
+                    (source, platform, now, reason),
+                )
+                return
             db.execute(
                 "INSERT INTO health (source, platform, last_error_at, last_error, failures, "
                 "open_until, held_by) VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (source) DO UPDATE "
@@ -415,6 +431,20 @@ class Collected(Base):
             db.execute(
                 "UPDATE health SET open_until = NULL, held_by = NULL WHERE source = ?", (source,)
             )
+
+    def host_holds(self, source: str) -> dict[str, Row]:
+        """``open_until, held_by, last_error, failures`` of the source's hosts that failed when they
+        were last asked, by host; a hold may be over by now."""
+        rows = self.rows(
+            "SELECT host, open_until, held_by, last_error, failures FROM host_holds WHERE source = ?",
+            (source,),
+        )
+        return {row["host"]: row for row in rows}
+
+    def release_host(self, source: str, host: str) -> None:
+        """This host answers, or nothing holds it back any more."""
+        with self.write() as db:
+            db.execute("DELETE FROM host_holds WHERE source = ? AND host = ?", (source, host))
 
     def imported(self, fingerprint: str) -> Cursor | None:
         """Where an import of this very file ended, under whatever name: its rows keep their keys."""

@@ -215,6 +215,14 @@ class Responses(Base):
             (since, limit),
         )
 
+    def has_alert(self, subject: str, channel: str) -> bool:
+        """Whether this was put out for this channel, by whatever rule."""
+        return bool(
+            self.value(
+                "SELECT COUNT(*) FROM alerts WHERE subject = ? AND channel = ?", (subject, channel)
+            )
+        )
+
     def last_alert(self, rule: str, channel: str, place: str) -> int | None:
         """When a subject that begins with ``place`` was last put out (for cooldown), or None."""
         found = self.value(

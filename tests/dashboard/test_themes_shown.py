@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dashboard import figures
 from dashboard import themes as shown
 from listener import themes
 from listener.mention import epoch
@@ -115,6 +118,59 @@ def test_a_row_of_a_spikes_page_opens_into_as_many_posts(opened: Open, themed: P
     last = len(posts) // 20
     text = page_text(opened("mentions", db=themed, **{**query, "page": str(last)}))
     assert text.count('<div class="gs-post">') == len(posts) - 20 * last
+
+
+@pytest.mark.parametrize("view", ["trends", "spikes"])
+def test_a_post_is_of_its_own_local_day_on_either_side_of_a_clock_change(
+    opened: Open, themed: Path, monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    """New York put its clocks forward on 8 March 2026, six days before the page is opened."""
+    settings = themed.parent / "keywords.yaml"
+    zone = "  time_zone: America/New_York\n"
+    settings.write_text(seed.KEYWORDS + zone, encoding="utf-8")
+    monkeypatch.setenv("GROUNDSWELL_CONFIG", str(settings))
+    with Store(themed) as store:
+        with store.write() as db:
+            db.execute(
+                "UPDATE mentions SET theme = (SELECT MIN(id) FROM themes WHERE brand = 'Aurora Air') "
+                "WHERE brand = 'Aurora Air' AND label = 'negative' AND copy = 0"
+            )
+            # Half past eleven at night on Friday the 6th: by summer time it would be Saturday.
+            late = epoch(datetime(2026, 3, 6, 23, 30, tzinfo=ZoneInfo("America/New_York")))
+            db.execute(
+                "UPDATE mentions SET created_at = ? WHERE brand = 'Aurora Air' AND theme > 0 "
+                "AND country = 'DE' AND created_at BETWEEN ? AND ?",
+                (late, late - 2 * 86_400, late + 86_400),
+            )
+        spike = next(s for s in store.spikes() if s["end"] is None)
+        moved = store.value("SELECT COUNT(*) FROM mentions WHERE created_at = ?", (late,))
+    assert moved >= 2
+    query = {"span": "14d", "brand": "Aurora Air", "region": "DE"}
+    text = page_text(opened(view, db=themed, **query, spike=str(spike["id"])))
+    found = re.search(r"posts by day: ([\d, ]+)", text)
+    assert found
+    days = [int(n) for n in found[1].split(", ")]  # the last is 14 March
+    assert days[-9] == moved, "the 6th"
+    assert days[-8] == 0, "the 7th"
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "America/New_York", "America/Havana", "America/Santiago", "Australia/Lord_Howe"]
+)
+def test_days_and_offsets_are_those_of_the_zone_at_each_moment(zone: str) -> None:
+    place = ZoneInfo(zone)
+    since = epoch(datetime(2026, 1, 1, 5, 7, tzinfo=UTC))
+    until = since + 366 * 86_400
+    clock = figures.offsets(since, until, place)
+    assert len(clock) == (1 if zone == "UTC" else 3)
+    for (_, before), (at, after) in pairwise(clock):
+        assert figures.offset(at - 1, place) == before
+        assert figures.offset(at, place) == after
+    for moment in range(since, until, 1801):
+        day = shown.day_of(moment, place)
+        local = datetime.fromtimestamp(moment, place).date()
+        assert date(1970, 1, 1) + timedelta(days=day) == local
+        assert shown.begin_of(day, place) <= moment < shown.begin_of(day + 1, place)
 
 
 def test_without_a_search_it_says_so(opened: Open) -> None:

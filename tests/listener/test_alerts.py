@@ -286,6 +286,37 @@ def test_the_message_says_why_from_posts(store: Store) -> None:
     assert body.rstrip().splitlines()[-1].startswith("Look: ")
 
 
+def test_a_spike_is_explained_once_a_round_and_not_where_nobody_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained: list[str] = []
+
+    def why(store: Store, spike: dict[str, Any], words: object) -> SimpleNamespace:
+        explained.append(spike["region"])
+        text = f"More from {spike['region']} say late, look {len(explained)}"
+        return SimpleNamespace(sentences=[SimpleNamespace(text=text, keys=["x:1"])])
+
+    monkeypatch.setattr("listener.reasons.reasons", why)
+    store.save_spikes([spike(), spike(region="FR")], NOW)
+    chat, mail = Heard(), Heard()
+    rules = config(
+        AlertRule(name="one", channels=("chat",)), AlertRule(name="two", channels=("chat", "mail"))
+    )
+    senders = {"chat": chat, "mail": mail}
+    assert run_alerts(store, rules, {}, NOW, senders) == 4
+    assert sorted(explained) == ["DE", "FR"]
+    assert sorted(chat.messages) == sorted(mail.messages)
+    for region in ("DE", "FR"):
+        (body,) = (body for _, body in chat.messages if f"Where: {region}" in body)
+        assert f"More from {region} say late" in body
+    for minutes in range(1, 6):
+        assert run_alerts(store, rules, {}, NOW + 60 * minutes, senders) == 0
+    assert len(explained) == 2, "both channels know of both"
+    store.save_spikes([spike(region="IT")], NOW + HOUR)
+    assert run_alerts(store, rules, {}, NOW + HOUR, senders) == 2
+    assert explained[2:] == ["IT"]
+
+
 def test_one_crisis_is_one_alert_whatever_it_raises(store: Store) -> None:
     store.save_spikes([spike(), spike(kind="volume", severity=2.0)], NOW)
     heard = Heard()

@@ -191,7 +191,85 @@ def test_a_hosts_wait_is_not_cut_short_by_what_the_next_one_answers(tmp_path: Pa
         with pipeline(tmp_path, clock, source) as line:
             tick(line, clock, 600, 1)
             assert stored(line, "text") == {("Acme",)}
-            assert line.store.holds()["rss"]["open_until"] >= clock.now + 7100 - 60
+            held = line.store.host_holds("rss")
+            assert held[urlsplit(one).netloc]["open_until"] >= clock.now + 7100 - 60
+            assert held["127.0.0.1:9"]["open_until"] <= clock.now + 60
+            assert line.store.holds() == {}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_wants_an_hour_gets_it_and_the_others_are_asked_at_each_turn(
+    status: int, tmp_path: Path
+) -> None:
+    clock = SimClock(START)
+    limited, fine = FakeFeed(clock), FakeFeed(clock)
+    plain = limited.answer
+    limited.entries = [(50 + n, clock.now + 600 * n, f"Acme there {n}") for n in range(10)]
+    fine.entries = [(n, clock.now + 600 * n, f"Acme here {n}") for n in range(10)]
+    refused: list[float] = []
+
+    def answer(request: Request) -> Reply:
+        if len(limited.requests) == 2:
+            refused.append(clock.now)
+            return Reply("", status, {"Retry-After": "3600"})
+        return plain(request)
+
+    limited.answer = answer  # type: ignore[method-assign]
+    with serving(limited) as one, serving(fine) as two:
+        host = urlsplit(one).netloc
+        login = one.replace("://", "://me:hunter22@")
+        source = {"platform": "rss", "feeds": [f"{login}/a", f"{one}/c", f"{two}/b"]}
+        source["google_news"] = False
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)  # /a and then /c, which is refused
+            assert len(refused) == 1
+            assert list(line.store.host_holds("rss")) == [host], "and not the login"
+            tick(line, clock, 600, 2)
+            assert f"{host} answered {status}" in line.failures["rss"]
+            assert "not asked again before 2026-03-01 01:10" in line.failures["rss"]
+        with pipeline(tmp_path, clock, source) as line:  # a restart, as a cron job makes one
+            line.release(platforms=False)
+            tick(line, clock, 600, 3)
+            assert len(limited.requests) == 2
+            assert len(fine.requests) == 6
+            assert not any("there 2" in text for (text,) in stored(line, "text"))
+            assert ("Acme here 6",) in stored(line, "text")
+            tick(line, clock, 600, 2)
+            assert len(limited.requests) == 6, "both of its feeds, in two rounds"
+            assert line.failures == {}
+            assert line.store.host_holds("rss") == {}
+            told = {text for (text,) in stored(line, "text")}
+            assert {f"Acme there {n}" for n in range(9)} <= told, "what came meanwhile"
+
+
+def test_a_start_asks_a_held_host_again(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    limited, fine = FakeFeed(clock), FakeFeed(clock)
+    limited.answer = lambda request: Reply("", 429, {"Retry-After": "7200"})  # type: ignore[method-assign]
+    with serving(limited) as one, serving(fine) as two:
+        source = {"platform": "rss", "feeds": [f"{one}/a", f"{two}/b"], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 2)
+            line.release(platforms=False)
+            tick(line, clock, 600, 1)
+            assert len(limited.requests) == 1
+            line.release(platforms=True)
+            tick(line, clock, 600, 1)
+    assert (len(limited.requests), len(fine.requests)) == (2, 4)
+
+
+def test_the_only_host_of_a_source_holds_the_source(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    limited = FakeFeed(clock)
+    limited.answer = lambda request: Reply("", 503, {"Retry-After": "3600"})  # type: ignore[method-assign]
+    with serving(limited) as one:
+        source = {"platform": "rss", "feeds": [f"{one}/a", f"{one}/b"], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 6)
+            assert line.store.holds()["rss"]["open_until"] == int(START.timestamp()) + 600 + 3600
+            assert len(limited.requests) == 1
+            tick(line, clock, 600, 1)
+            assert len(limited.requests) == 2
 
 
 def test_a_used_up_budget_ends_the_round_for_all_hosts(tmp_path: Path) -> None:

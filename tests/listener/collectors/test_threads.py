@@ -212,6 +212,41 @@ def test_a_thread_that_its_server_refuses_stays_unknown(tmp_path: Path) -> None:
     assert not [r for r in one.requests if r.path.endswith("/context")]
 
 
+def test_a_server_that_limits_threads_is_left_alone_and_the_others_threads_are_read(
+    tmp_path: Path,
+) -> None:
+    clock = SimClock(START)
+    one, two = FakeMastodon(clock), FakeMastodon(clock)
+    one.host = "http://far.example"
+    here = [one.add(clock.now - 900 + n, f"Acme broke, part {n} #acme") for n in range(3)]
+    there = two.add(clock.now - 600, "my Acme kettle leaks #acme")
+    plain = one.answer
+
+    def limiting(request: Request) -> Reply:
+        if request.path.endswith("/context"):
+            return Reply({"error": "Too many requests"}, 429, {"Retry-After": "7200"})
+        return plain(request)
+
+    one.answer = limiting  # type: ignore[method-assign]
+    with serving(one) as a, serving(two) as b, Store(tmp_path / "t.db") as store:
+        servers = {"servers": [a, b], "search": False, "mentions": False}
+        line = _line(store, clock, {"platform": "mastodon", **servers})
+        tick(line, clock, 60, 1)
+        states(line)
+        tick(line, clock, 300, 1)
+        expected = {str(n): "unknown" for n in here} | {str(there): "unanswered"}
+        assert states(line) == expected
+        later = two.add(clock.now + 200, "another Acme kettle leaks #acme")
+        asked = len(one.requests)
+        tick(line, clock, 300, 1)
+        states(line)
+        tick(line, clock, 3900, 1)
+        assert states(line) == {**expected, str(later): "unanswered"}
+        assert len(one.requests) == asked, "neither for statuses nor for threads"
+        tick(line, clock, 3900, 1)
+        assert len(one.requests) > asked
+
+
 def test_a_status_is_not_answered_under_another_servers_id() -> None:
     clock = SimClock(START)
     raw = {"id": "77", "read_from": "two.example"}
