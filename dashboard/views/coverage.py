@@ -118,6 +118,10 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
     for s in sources:
         heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
         state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
+        if hosts := s["waiting_hosts"]:
+            some = hosts[0]["host"] if len(hosts) == 1 else f"{len(hosts)} of its hosts"
+            until = figures.ago(hosts[-1]["open_until"] - now)
+            state = f"{state}, " * bool(s["failures"]) + f"⚠ {some} not asked for {until}"
         if s["source"].startswith(listening.IMPORTED):
             state = "imported"
         elif quiet is not None and quiet.stopped:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,7 +78,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 f"{costs[s['source']]['usd_today']:.2f}",
                 f"{costs[s['source']]['usd_this_month']:.2f}",
                 _price(costs[s["source"]]),
-                s["last_error"] or "",
+                _waits(s["waiting_hosts"], now) or s["last_error"] or "",
             )
             for s in found["sources"]
         ],
@@ -97,6 +99,14 @@ def status(ctx: click.Context, as_json: bool) -> None:
         f"model {found['model'] or 'not used yet'}; database "
         f"{found['database_bytes'] / 1e6:,.1f} MB; "
         + (f"running as process {running}" if running else "not running")
+    )
+
+
+def _waits(hosts: Sequence[Mapping[str, Any]], now: int) -> str:
+    """Which of a source's hosts are left alone, for how long, and why."""
+    return "; ".join(
+        f"{h['host']} is not asked for {math.ceil((h['open_until'] - now) / 60)} min: {h['last_error']}"
+        for h in hosts
     )
 
 

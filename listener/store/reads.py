@@ -344,6 +344,22 @@ class Reads(Base):
         """Whether any post here is made up, so that every page can say so."""
         return bool(self.value("SELECT EXISTS (SELECT 1 FROM mentions WHERE demo = 1)"))
 
+    def _sources(self, now: int) -> list[Row]:
+        rows = self.rows(
+            "SELECT h.*, (SELECT COALESCE(SUM(requests), 0) FROM coverage c WHERE "
+            "c.source = h.source) AS requests, (SELECT COALESCE(SUM(cost_usd), 0) FROM "
+            "coverage c WHERE c.source = h.source) AS cost_usd, (SELECT COALESCE(SUM(new), 0) "
+            "FROM coverage c WHERE c.source = h.source) AS posts FROM health h"
+        )
+        waiting: dict[str, list[Row]] = {}
+        for row in self.rows(
+            "SELECT source, host, open_until, last_error FROM host_holds WHERE open_until > ? "
+            "ORDER BY open_until",
+            (now,),
+        ):
+            waiting.setdefault(row.pop("source"), []).append(row)
+        return [{**row, "waiting_hosts": waiting.get(row["source"], [])} for row in rows]
+
     def status(self, now: int) -> Row:
         """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""
         one = self.one(
@@ -395,12 +411,7 @@ class Reads(Base):
                 }
                 for name, row in stages.items()
             },
-            "sources": self.rows(
-                "SELECT h.*, (SELECT COALESCE(SUM(requests), 0) FROM coverage c WHERE "
-                "c.source = h.source) AS requests, (SELECT COALESCE(SUM(cost_usd), 0) FROM "
-                "coverage c WHERE c.source = h.source) AS cost_usd, (SELECT COALESCE(SUM(new), 0) "
-                "FROM coverage c WHERE c.source = h.source) AS posts FROM health h"
-            ),
+            "sources": self._sources(now),
             "last_seen_at": one["last_seen_at"],
             "model": self.meta("model"),
             "running_pid": lock_holder(self.path),

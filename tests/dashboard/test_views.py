@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote_plus, unquote
 import pytest
 
 from dashboard import charts
+from listener.collectors import Page
 from listener.mention import Spike, epoch
 from listener.store import Store
 from tests.dashboard import seed
@@ -373,6 +374,22 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
     assert "stopped" in text
     assert "503 from the server &lt;b&gt;" in text
     assert "profile" in text
+
+
+def test_coverage_names_a_host_that_is_left_alone(opened: Open, writable: Path) -> None:
+    """Its source is heard by its other hosts, and is not simply fine."""
+    now = epoch(seed.NOW)
+    with Store(writable) as store:
+        store.save_failure(
+            source="feeds", platform="rss", query="all", reason="slow.example answered 429",
+            now=now - 60, open_until=now + 3000, held_by="platform", host="slow.example",
+        )  # fmt: skip
+        store.save_page(
+            Page([], {}), source="feeds", platform="rss", query="all", matches=[],
+            from_brand=[], rules="r1", now=now - 30,
+        )  # fmt: skip
+    text = page_text(opened("coverage", db=writable))
+    assert "⚠ slow.example not asked for 50 min" in text
 
 
 def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:

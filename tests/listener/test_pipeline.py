@@ -575,6 +575,20 @@ def test_status_needs_a_database_and_says_so(tmp_path: Path) -> None:
     assert "groundswell import" in str(done.exception)
 
 
+def test_status_says_which_hosts_wait_and_for_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    monkeypatch.setattr("time.time", lambda: 1_772_000_000.0)
+    with Store(tmp_path / "t.db") as store:
+        store.save_failure(
+            source="feeds", platform="rss", query="all", reason="answered 429", now=1_771_999_990,
+            open_until=1_772_000_541, held_by="platform", host="slow.example",
+        )  # fmt: skip
+    said = " ".join(invoke(tmp_path, "status").stdout.split())
+    assert "slow.example is not asked for 10 min: answered 429" in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_run_stops_cleanly_on_a_signal_and_a_second_one_is_refused(
     tmp_path: Path, number: int

@@ -196,6 +196,20 @@ def test_the_ledger_knows_lag_cost_and_failures(store: Store) -> None:
     assert store.spent("s", 0) == (3, 0.005)
     source = store.status(NOW)["sources"][0]
     assert (source["failures"], source["last_error"]) == (1, "HTTP 503")
+    assert source["waiting_hosts"] == []
+
+
+def test_status_names_the_hosts_that_are_left_alone(store: Store) -> None:
+    for host, until in (("b.example", NOW + 900), ("a.example", NOW + 600), ("over.example", NOW)):
+        store.save_failure(
+            source="s", platform="rss", query=host, reason=f"{host} answered 429", now=NOW - 60,
+            open_until=until, held_by="platform", host=host,
+        )  # fmt: skip
+    waiting = store.status(NOW)["sources"][0]["waiting_hosts"]
+    assert waiting == [
+        {"host": h, "open_until": NOW + s, "last_error": f"{h} answered 429"}
+        for h, s in (("a.example", 600), ("b.example", 900))
+    ]
 
 
 def test_faults_are_found_behind_any_number_of_good_requests(store: Store) -> None:
