@@ -40,16 +40,11 @@ def posts(count: int) -> list[str]:
     return out
 
 
-def cores() -> int:
-    """How many this process may run on."""
-    allowed = getattr(os, "sched_getaffinity", None)  # macOS has no such thing
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
-
-
 def run_pipeline(texts: list[str], folder: str) -> dict[str, Any]:
     import torch
     from transformers import AutoTokenizer, pipeline
 
+    from sentiment.model import cores
     from sentiment.text import normalise
     from sentiment.training.export import ThreeVoices
 
@@ -138,6 +133,8 @@ def main() -> None:
 def report(rounds: list[dict[str, Any]], count: int) -> None:
     """Print the comparison and keep it beside this script."""
     import torch
+
+    from sentiment.model import cores
 
     wanted = rounds[0]["pipeline"]["labels"]
     out: dict[str, Any] = {

@@ -395,7 +395,7 @@ class Gathering:
         if isinstance(error, BudgetError) or not _of_the_host(error):
             host = ""
         row = self.store.host_holds(source.name).get(host) if host else self.store.one(
-            "SELECT failures FROM health WHERE source = ?", (source.name,)
+            "SELECT failures, open_until FROM health WHERE source = ?", (source.name,)
         )  # fmt: skip
         failures = int(row["failures"]) if row else 0
         held_by = "login" if isinstance(error, AuthError) else "platform"
@@ -405,12 +405,8 @@ class Gathering:
         if resets_at is None:
             delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
             resets_at = now + delay
-        if host:
-            held = self.store.host_holds(source.name).get(host)
-        else:
-            held = self.store.holds().get(source.name)
-        if held is not None:
-            resets_at = max(resets_at, held["open_until"])
+        if row and row["open_until"] is not None:
+            resets_at = max(resets_at, row["open_until"])
         self.store.save_failure(
             source=source.name,
             platform=source.platform,

@@ -260,8 +260,15 @@ def use_threads(threads: int | None) -> None:
 
     if threads is not None and threads < 1:
         raise SentimentError(f"threads is {threads}; it must be 1 or more")
+    torch.set_num_threads(threads or cores())
+
+
+def cores() -> int:
+    """How many cores this process may run on."""
+    import os
+
     allowed = getattr(os, "sched_getaffinity", None)  # macOS has no such thing
-    torch.set_num_threads(threads or (len(allowed(0)) if allowed else os.cpu_count() or 1))
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

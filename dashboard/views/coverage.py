@@ -119,9 +119,11 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
         heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
         state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
         if hosts := s["waiting_hosts"]:
-            some = hosts[0]["host"] if len(hosts) == 1 else f"{len(hosts)} of its hosts"
-            until = figures.ago(hosts[-1]["open_until"] - now)
-            state = f"{state}, " * bool(s["failures"]) + f"⚠ {some} not asked for {until}"
+            longest = figures.ago(hosts[-1]["open_until"] - now)
+            wait = f"{hosts[0]['host']} not asked for {longest}"
+            if len(hosts) > 1:
+                wait = f"{len(hosts)} of its hosts not asked for up to {longest}"
+            state = f"{state}, " * bool(s["failures"]) + f"⚠ {wait}"
         if s["source"].startswith(listening.IMPORTED):
             state = "imported"
         elif quiet is not None and quiet.stopped:

@@ -9,7 +9,6 @@ layer's scores it mends some of its mistakes, and costs one mean and one small p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -43,7 +42,9 @@ def features(params: Params, corpus: Corpus, count: int, seed: int) -> Features:
     log_priors = {k: torch.tensor(v).log() for k, v in corpus.priors().items()}
     means = torch.zeros(len(drawn), net.HIDDEN)
     half = {k: v.bfloat16() for k, v in params.items()}
-    for rows in _by_length(drawn, corpus.length):
+    order = sorted(range(len(drawn)), key=lambda i: len(drawn[i].ids))
+    for at in range(0, len(order), 64):
+        rows = order[at : at + 64]
         means[rows] = middle(half, [drawn[i] for i in rows], corpus.length)
     return Features(
         means,
@@ -60,8 +61,7 @@ def middle(half: Params, batch: list[Example], length: int) -> Tensor:
     for i in range(AFTER):
         x = net.layer(half, x, mask if mask.numel() else None, f"l{i}")
     marked = types.any(1, keepdim=True)
-    read = torch.where(marked, types == 1, ids != 1).float()
-    return torch.einsum("bth,bt->bh", x.float(), read / read.sum(1, keepdim=True))
+    return net.at_target(x.float(), torch.where(marked, types == 1, ids != 1))
 
 
 def fit(found: Features, seed: int = 1) -> tuple[Params, float]:
@@ -88,15 +88,3 @@ def fit(found: Features, seed: int = 1) -> tuple[Params, float]:
         plain = w / spread
         own = {"early.w": SHARE * plain, "early.b": SHARE * (b - plain @ middle_of)}
     return own, float(loss.detach())
-
-
-def _by_length(drawn: list[Example], length: int, tokens: int = 4096) -> Iterator[list[int]]:
-    order = sorted(range(len(drawn)), key=lambda i: min(len(drawn[i].ids), length))
-    rows: list[int] = []
-    for i in order:
-        if rows and (len(rows) + 1) * min(len(drawn[i].ids), length) > tokens:
-            yield rows
-            rows = []
-        rows.append(i)
-    if rows:
-        yield rows

@@ -376,20 +376,32 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
     assert "profile" in text
 
 
-def test_coverage_names_a_host_that_is_left_alone(opened: Open, writable: Path) -> None:
+@pytest.mark.parametrize(
+    ("waits", "told"),
+    [
+        ({"slow.example": 3000}, "⚠ slow.example not asked for 50 min"),
+        (
+            {"slow.example": 3000, "down.example": 600},
+            "⚠ 2 of its hosts not asked for up to 50 min",
+        ),
+    ],
+)
+def test_coverage_names_a_host_that_is_left_alone(
+    opened: Open, writable: Path, waits: dict[str, int], told: str
+) -> None:
     """Its source is heard by its other hosts, and is not simply fine."""
     now = epoch(seed.NOW)
     with Store(writable) as store:
-        store.save_failure(
-            source="feeds", platform="rss", query="all", reason="slow.example answered 429",
-            now=now - 60, open_until=now + 3000, held_by="platform", host="slow.example",
-        )  # fmt: skip
+        for host, seconds in waits.items():
+            store.save_failure(
+                source="feeds", platform="rss", query="all", reason=f"{host} answered 429",
+                now=now - 60, open_until=now + seconds, held_by="platform", host=host,
+            )  # fmt: skip
         store.save_page(
             Page([], {}), source="feeds", platform="rss", query="all", matches=[],
             from_brand=[], rules="r1", now=now - 30,
         )  # fmt: skip
-    text = page_text(opened("coverage", db=writable))
-    assert "⚠ slow.example not asked for 50 min" in text
+    assert told in page_text(opened("coverage", db=writable))
 
 
 def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:
