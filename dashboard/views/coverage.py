@@ -120,9 +120,10 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
         state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
         if hosts := s["waiting_hosts"]:
             longest = figures.ago(hosts[-1]["open_until"] - now)
-            wait = f"{hosts[0]['host']} not asked for {longest}"
+            # Their names are in the ledger below: here they would leave a phone no room for the rest.
+            wait = f"1 host waits {longest}"
             if len(hosts) > 1:
-                wait = f"{len(hosts)} of its hosts not asked for up to {longest}"
+                wait = f"{len(hosts)} hosts wait up to {longest}"
             state = f"{state}, " * bool(s["failures"]) + f"⚠ {wait}"
         if s["source"].startswith(listening.IMPORTED):
             state = "imported"

@@ -379,14 +379,14 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
 @pytest.mark.parametrize(
     ("waits", "told"),
     [
-        ({"slow.example": 3000}, "⚠ slow.example not asked for 50 min"),
+        ({"slow.example": 3000}, "⚠ 1 host waits 50 min"),
         (
             {"slow.example": 3000, "down.example": 600},
-            "⚠ 2 of its hosts not asked for up to 50 min",
+            "⚠ 2 hosts wait up to 50 min",
         ),
     ],
 )
-def test_coverage_names_a_host_that_is_left_alone(
+def test_coverage_tells_of_a_host_that_is_left_alone(
     opened: Open, writable: Path, waits: dict[str, int], told: str
 ) -> None:
     """Its source is heard by its other hosts, and is not simply fine."""
@@ -401,7 +401,9 @@ def test_coverage_names_a_host_that_is_left_alone(
             Page([], {}), source="feeds", platform="rss", query="all", matches=[],
             from_brand=[], rules="r1", now=now - 30,
         )  # fmt: skip
-    assert told in page_text(opened("coverage", db=writable))
+    text = page_text(opened("coverage", db=writable))
+    assert told in text
+    assert all(f"{host} answered 429" in text for host in waits), "the ledger names them"
 
 
 def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:
