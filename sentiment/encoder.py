@@ -87,6 +87,20 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What the encoder says of n posts, float32, in the order given.
+
+    ``logits`` [n, 3] are the last layer's with the exit's share (the exit's alone when ``fast``),
+    ``early`` [n, 3] the early voice's, of which calibration adds a share by language (zeros when
+    ``fast``), ``intents`` [n, k] the second head's.
+    """
+
+    logits: Tensor
+    early: Tensor
+    intents: Tensor
+
+
+@dataclass(frozen=True)
 class _Batch:
     """What the layers need to know of ``n`` posts of ``width`` tokens each."""
 
@@ -104,8 +118,8 @@ class _Batch:
 class Encoder:
     """The shared layers, the two exits, the early voice, both heads.
 
-    The full model's sentiment is the last layer's, plus ``exit.share`` of the early exit's, plus the
-    early voice: a linear head on the mean of a middle layer's tokens.
+    The full model's sentiment is the last layer's, plus ``exit.share`` of the early exit's, plus a
+    share of the early voice: a linear head on the mean of a middle layer's tokens.
     Three depths err differently, and most in languages with few posts or none. ``fast`` stops at the
     exit.
     """
@@ -177,11 +191,12 @@ class Encoder:
         return rest + F.linear(x, self.p[f"{name}.w"], bias)
 
     @torch.inference_mode()
-    def logits(self, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
-        """Sentiment [n, 3] and intent [n, k] logits, float32, in the order given."""
+    def logits(self, batch: Sequence[Encoded]) -> Said:
+        """What each voice says of each post."""
         lengths = [min(len(e.ids), self.length) for e in batch]
         order = sorted(range(len(batch)), key=lengths.__getitem__, reverse=True)
-        first = torch.zeros(len(batch), self.p["exit.cls.b"].shape[0])
+        labels = self.p["exit.cls.b"].shape[0]
+        first, early = torch.zeros(len(batch), labels), torch.zeros(len(batch), labels)
         second = torch.zeros(len(batch), self.p["exit.int.b"].shape[0])
         at = 0
         while at < len(order):
@@ -191,25 +206,25 @@ class Encoder:
             while stop < len(order) and stop - at < most and lengths[order[stop]] >= RAGGED * width:
                 stop += 1
             rows = order[at:stop]
-            first[rows], second[rows] = self._judge([batch[i] for i in rows], width)
+            first[rows], early[rows], second[rows] = self._judge([batch[i] for i in rows], width)
             at = stop
             self.done += 1
             if self.done % TIDY_EVERY == 0:
                 give_back_memory()
-        return first, second
+        return Said(first, early, second)
 
-    def _judge(self, posts: list[Encoded], width: int) -> tuple[Tensor, Tensor]:
+    def _judge(self, posts: list[Encoded], width: int) -> tuple[Tensor, Tensor | float, Tensor]:
         x, batch = self._embed(posts, width)
         for name in self.shared:
             x = self._layer(x, batch, name)
         left = self._finish(x, batch, self.leaving, "exit.")
         if self.fast:
-            return left
+            return left[0], 0.0, left[1]
         for name in self.between:
             x = self._layer(x, batch, name)
         early = self._early(x, batch)
         first, second = self._finish(x, batch, self.upper, "")
-        return first + self.exit_share * left[0] + early, second
+        return first + self.exit_share * left[0], early, second
 
     def _embed(self, posts: list[Encoded], width: int) -> tuple[Tensor, _Batch]:
         ids = torch.full((len(posts), width), PAD)

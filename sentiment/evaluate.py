@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sentiment.errors import SentimentError
 from sentiment.rules import LABELS
 
@@ -88,15 +91,17 @@ def macro(parts: Mapping[str, Mapping[str, float]], measure: str) -> float:
     return sum(there) / len(there) if there else 0.0
 
 
-def calibration_error(
-    confidences: Sequence[float], right: Sequence[bool], bins: int = BINS
-) -> float:
-    """Expected calibration error over bins of equal width (Guo et al. 2017): 0 is perfect."""
-    held: dict[int, list[tuple[float, bool]]] = {}
-    for confidence, ok in zip(confidences, right, strict=True):
-        held.setdefault(min(bins - 1, int(confidence * bins)), []).append((confidence, ok))
-    gaps = (abs(sum(c for c, _ in b) - sum(ok for _, ok in b)) for b in held.values())
-    return sum(gaps) / len(confidences) if confidences else 0.0
+def calibration_error(confidences: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> float:
+    """Expected calibration error over bins of equal width (Guo et al. 2017): 0 is perfect.
+
+    ``confidences`` (0 to 1) and whether each was ``right`` are two lists or arrays of one length.
+    """
+    sure = np.asarray(confidences, dtype=float)
+    if not sure.size:
+        return 0.0
+    held = np.minimum((sure * bins).astype(int), bins - 1)
+    gaps = np.bincount(held, weights=sure - np.asarray(right, dtype=float))
+    return float(np.abs(gaps).sum() / sure.size)
 
 
 def coverage_curve(

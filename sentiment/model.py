@@ -78,6 +78,8 @@ class Scored:
 
     logits: tuple[float, float, float]
     intents: tuple[float, ...] = ()
+    early: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """What the early voice adds, by a share that hangs on the language."""
 
 
 class Judge:
@@ -128,7 +130,7 @@ class Judge:
     def _judgement(
         self, scored: Scored, code: str, item: Item, threshold: float | None
     ) -> Judgement:
-        p = self.calibration.apply(scored.logits, code)
+        p = self.calibration.apply(scored.logits, code, scored.early)
         best = max(range(3), key=p.__getitem__)
         intent, sure = _best_intent(scored.intents, self.intents)
         said = Judgement(LABELS[best], *p, p[best], code, intent, sure)
@@ -178,12 +180,14 @@ class Bundled(Judge):
         for i, (encoding, (_, spans)) in enumerate(zip(encodings, read, strict=True)):
             if spans and self._missed(encoding, spans):
                 read[i], encodings[i] = self._nearer(*texts[i]) or (read[i], encoding)
-        first, second = self._encoder.logits(
+        said = self._encoder.logits(
             [_encoded(e, spans) for e, (_, spans) in zip(encodings, read, strict=True)]
         )
         return [
-            Scored((a[0], a[1], a[2]), tuple(b))
-            for a, b in zip(first.tolist(), second.tolist(), strict=True)
+            Scored((a[0], a[1], a[2]), tuple(b), (c[0], c[1], c[2]))
+            for a, b, c in zip(
+                said.logits.tolist(), said.intents.tolist(), said.early.tolist(), strict=True
+            )
         ]
 
     def _missed(self, encoding: Any, spans: Spans) -> bool:

@@ -327,10 +327,14 @@ def quantise(version: str, work: Path, out: Path) -> None:
 
 
 @main.command()
+@click.option(
+    "--version", help="Version of the weights with this calibration; as it was if not given."
+)
 @SHARED
 @OUT
-def calibrate(shared: Path, out: Path) -> None:
-    """Choose temperature and bias by language on val; measure every val file; fill the card."""
+def calibrate(version: str | None, shared: Path, out: Path) -> None:
+    """Choose temperature, bias and the early voice's share by language on val; measure every val file;
+    fill the card."""
     from sentiment.bundle import read_config
     from sentiment.calibration import Calibration
     from sentiment.model import Bundled
@@ -340,6 +344,7 @@ def calibrate(shared: Path, out: Path) -> None:
     from sentiment.training.quantise import save_config
 
     config = read_config(out)
+    config["version"] = version or config["version"]
     config["measures"] = {}
     for name in ("full", "fast"):
         judge = Bundled(out, fast=name == "fast", threads=None)

@@ -46,13 +46,15 @@ class ThreeVoices(BertForSequenceClassification):  # type: ignore[no-untyped-cal
         here = attention_mask[..., None].to(middle.dtype)
         early = self.early((middle * here).sum(1) / here.sum(1))
         last = self.classifier(read.pooler_output)
-        return SequenceClassifierOutput(logits=last + self.config.exit_share * left + early)
+        said = last + self.config.exit_share * left + self.config.early_share * early
+        return SequenceClassifierOutput(logits=said)
 
 
 def export(out: Path, folder: Path = FOLDER) -> Path:
     """Write a :class:`ThreeVoices` folder with the full model's weights in float32.
 
-    What that cannot hold stays behind: the second head, targets, the calibration. Read as a plain
+    What that cannot hold stays behind: the second head, targets, the calibration but for the shared
+    share of the early voice. Read as a plain
     ``BertForSequenceClassification`` it is the last layer's voice alone.
     """
     settings = read_config(folder)
@@ -73,6 +75,7 @@ def export(out: Path, folder: Path = FOLDER) -> Path:
             "exit_layers": settings["exit"]["layers"],
             "exit_share": settings["exit"]["share"],
             "early_after": settings["early"]["after"],
+            "early_share": settings["calibration"]["full"]["shared"]["share"],
         }
     )
     model = ThreeVoices(config)

@@ -39,7 +39,8 @@ XLMT = ("arabic", "english", "french", "german", "hindi", "italian", "portuguese
 
 def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
     """Raw logits of every val row, grouped by the language that serving detects; Hindi as read."""
-    logits, labels, source = defaultdict(list), defaultdict(list), defaultdict(list)
+    logits, early = defaultdict(list), defaultdict(list)
+    labels, source = defaultdict(list), defaultdict(list)
     for number, path in enumerate(sorted((shared / "sentiment").glob("*/val.tsv"))):
         rows = read_tsv(path)
         rows = reread(rows, "val") if path.parent.name == "hindi" else rows
@@ -49,11 +50,12 @@ def val_rows(judge: Bundled, shared: Path) -> dict[str, Rows]:
             rows, keys, languages.detect([t for _, t in rows]), strict=True
         ):
             logits[told.code].append(scored[key].logits)
+            early[told.code].append(scored[key].early)
             labels[told.code].append(LABELS.index(label))
             source[told.code].append(number)
     return {
         code: _drop_strays(
-            Rows(np.array(logits[code]), np.array(labels[code]), np.array(source[code]))
+            Rows(*map(np.array, (logits[code], labels[code], source[code], early[code])))
         )
         for code in logits
     }
@@ -66,7 +68,7 @@ def _drop_strays(rows: Rows) -> Rows:
     keep = counts[rows.source] >= max(20, 0.12 * len(rows.source))
     rows = rows.part(keep) if keep.any() else rows
     _, again = np.unique(rows.source, return_inverse=True)
-    return Rows(rows.logits, rows.labels, again)
+    return Rows(rows.logits, rows.labels, again, rows.early)
 
 
 def measure(judge: Bundled, shared: Path) -> dict[str, Any]:

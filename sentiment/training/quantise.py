@@ -88,7 +88,7 @@ def write(
 def neutral_calibration() -> dict[str, Any]:
     """No correction at all: what stands in the file until step 7 has run."""
     none: dict[str, Any] = {
-        "shared": {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]},
+        "shared": {"temperature": 1.0, "bias": [0.0, 0.0, 0.0], "share": 1.0},
         "languages": {},
     }
     return {"full": none, "fast": none}

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from sentiment import bundle
-from sentiment.encoder import TOKENS_PER_BATCH, Encoded, Encoder, _products, best_dtype
+from sentiment.encoder import TOKENS_PER_BATCH, Encoded, Encoder, Said, _products, best_dtype
 from sentiment.errors import SentimentError
 from sentiment.model import LABELS, UNSURE, Bundled, Item, load, tokens_of, use_threads
 from sentiment.rules import PhraseRule
@@ -54,9 +53,10 @@ class Reader:
 
     length = 128
 
-    def logits(self, batch: list[Encoded]) -> tuple[Tensor, Tensor]:
+    def logits(self, batch: list[Encoded]) -> Said:
         self.batch = batch
-        return torch.zeros(len(batch), 3), torch.zeros(len(batch), 1)
+        none = torch.zeros(len(batch), 3)
+        return Said(none, none, torch.zeros(len(batch), 1))
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +145,12 @@ def test_a_post_reads_alike_alone_and_in_a_full_batch(bundled: Bundled, exact: E
         for i, name in enumerate(["", "acme", "bolt"] * (TOKENS_PER_BATCH // 90))
     ]
     assert len({len(p.ids) for p in posts}) > 3
-    together, _ = exact.logits(posts)
-    alone = torch.cat([exact.logits([post])[0] for post in posts[:30]])
-    assert torch.allclose(together[:30], alone, atol=1e-3)
-    assert not torch.allclose(together[1], together[2], atol=0.1), "two brands, two labels"
+    together, alone = exact.logits(posts), [exact.logits([post]) for post in posts[:30]]
+    for voice in ("logits", "early"):
+        beside = getattr(together, voice)
+        by_itself = torch.cat([getattr(said, voice) for said in alone])
+        assert torch.allclose(beside[:30], by_itself, atol=1e-3)
+        assert not torch.allclose(beside[1], beside[2], atol=0.1), "two brands, two labels"
 
 
 def test_transformers_own_layers_say_the_same(
@@ -164,8 +166,9 @@ def test_transformers_own_layers_say_the_same(
             torch.tensor([row + [1] * (width - len(row)) for row in ids]),
             torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids]),
         ).logits
-    ours, _ = exact.logits([Encoded(row) for row in ids])
-    assert torch.allclose(said, ours, atol=1e-3)
+    ours = exact.logits([Encoded(row) for row in ids])
+    share = bundled.calibration.shared.share
+    assert torch.allclose(said, ours.logits + share * ours.early, atol=1e-3)
     assert [LABELS[i] for i in said.argmax(1)] == ["positive", "negative", "neutral"]
 
 
