@@ -435,9 +435,15 @@ def ledger_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:
     for r in rows:
         why = r["failed"] or "the source had more than it gave"
         kind = "limited" if r["limited"] else "failed" if r["failed"] else "truncated"
-        parts.append(
-            f'<div class="gs-line"><span class="gs-facts">{safe(figures.clock(r["at"], zone))} · '
-            f"<b>{safe(r['source'])}</b> · {safe(r['query'])} · {kind}</span>"
-            f"<div>{safe(cut(str(why), 240))}</div></div>"
-        )
+        when = figures.clock(r["at"], zone)
+        parts.append(fault_line(r["source"], f"{r['query']} · {kind}", str(why), when))
     return "".join(parts)
+
+
+def fault_line(source: str, what: str, why: str, when: str = "") -> str:
+    """Something that went wrong: of which source, what, and why."""
+    before = f"{safe(when)} · " if when else ""
+    return (
+        f'<div class="gs-line"><span class="gs-facts">{before}<b>{safe(source)}</b> · {safe(what)}'
+        f"</span><div>{safe(cut(why, 240))}</div></div>"
+    )

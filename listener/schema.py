@@ -378,3 +378,28 @@ def m016_hosts_held_back(db: Database) -> None:
         ) WITHOUT ROWID
         """,
     )
+
+
+@migrations()
+def m017_queries_held_back(db: Database) -> None:
+    """Queries that failed when they were last asked, or whose host did (``of_host``): until when each
+    is left alone, when it was last heard (NULL: never), how often in a row it failed, and what part of
+    each brand's posts on its platform it brings (JSON). One that answers has no row.
+
+    A host's wait of before did not name the queries: it stays, under none.
+    """
+    _run(
+        db,
+        """
+        CREATE TABLE query_holds (
+            source TEXT NOT NULL, host TEXT NOT NULL, query TEXT NOT NULL, of_host INTEGER NOT NULL,
+            heard_at INTEGER, shares TEXT NOT NULL, open_until INTEGER NOT NULL,
+            held_by TEXT NOT NULL, last_error TEXT NOT NULL, failures INTEGER NOT NULL,
+            PRIMARY KEY (source, host, query)
+        ) WITHOUT ROWID;
+        INSERT INTO query_holds
+            SELECT source, host, '', 1, NULL, '{}', open_until, held_by, last_error, failures
+            FROM host_holds;
+        DROP TABLE host_holds
+        """,
+    )

@@ -20,6 +20,7 @@ def show(stamp: str, at: Scope) -> None:
     with frame.card("sources"):
         frame.html(pieces.heading("Sources", "as they are now"))
         frame.html(_sources(status["sources"], now, frame.silence(stamp)))
+        frame.html(_failing(status["sources"], now))
     rows = data.ledger(stamp, 0, REQUESTS)
     newest = max((r["at"] for r in rows), default=now)
     span = max(DAY, at.until - at.since)
@@ -117,18 +118,23 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
     rows = []
     for s in sources:
         heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
-        state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
+        faults = [f"failing ({s['failures']}×)"] if s["failures"] else []
+        if s["open_until"] is not None and s["open_until"] > now:
+            faults.append(f"waits {figures.ago(s['open_until'] - now)}")
         if hosts := s["waiting_hosts"]:
             longest = figures.ago(hosts[-1]["open_until"] - now)
-            # Their names are in the ledger below: here they would leave a phone no room for the rest.
+            # Their names stand below: here they would leave a phone no room for the rest.
             wait = f"1 host waits {longest}"
             if len(hosts) > 1:
                 wait = f"{len(hosts)} hosts wait up to {longest}"
-            state = f"{state}, " * bool(s["failures"]) + f"⚠ {wait}"
+            faults.append(wait)
+        if queries := s["failing_queries"]:
+            faults.append("1 query fails" if len(queries) == 1 else f"{len(queries)} queries fail")
+        if quiet is not None and quiet.stopped:
+            faults.append("not asked any more")
+        state = "⚠ " + ", ".join(faults) if faults else "fine"
         if s["source"].startswith(listening.IMPORTED):
             state = "imported"
-        elif quiet is not None and quiet.stopped:
-            state = f"{state}, " * bool(s["failures"]) + "⚠ not asked any more"
         rows.append(
             (
                 s["source"],
@@ -142,6 +148,25 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
     if not rows:
         return pieces.nothing("No source has been asked yet.")
     return pieces.plain_table(("Source", "state", "heard", "posts", "requests", "cost"), rows)
+
+
+def _failing(sources: list[data.Row], now: int) -> str:
+    """What of the sources fails or is left alone now: since when, until when, and why."""
+    found = []
+    for s in sources:
+        for what in [*s["waiting_hosts"], *s["failing_queries"]]:
+            heard = "never heard"
+            if what["heard_at"] is not None:
+                heard = f"heard {figures.ago(now - what['heard_at'])} ago"
+            again = "asked again at its next turn"
+            if what["open_until"] > now:
+                again = f"asked again in {figures.ago(what['open_until'] - now)}"
+            name = what.get("host") or what["query"]
+            said = f"{name} · {heard} · {again}"
+            found.append(pieces.fault_line(s["source"], said, what["last_error"]))
+    if not found:
+        return ""
+    return pieces.heading("Not heard now", "hosts and queries that fail") + "".join(found)
 
 
 def _basis(stamp: str, at: Scope) -> str:

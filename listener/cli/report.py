@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from listener.cli.common import ago, echo_json, open_store, print_table
+from listener.cli.common import ago, echo_json, open_store, print_table, shown
 
 if TYPE_CHECKING:
     from listener.store import Store
@@ -78,11 +78,14 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 f"{costs[s['source']]['usd_today']:.2f}",
                 f"{costs[s['source']]['usd_this_month']:.2f}",
                 _price(costs[s["source"]]),
-                _waits(s["waiting_hosts"], now) or s["last_error"] or "",
+                s["last_error"] or "",
             )
             for s in found["sources"]
         ],
     )  # fmt: skip
+    for s in found["sources"]:
+        for line in _trouble(s, now):
+            click.echo(f"{s['source']}: {shown(line)}")
     if found["costs"]["usd"]:
         click.echo(
             f"cost: ${found['costs']['usd']:,.2f} in all, {_price(found['costs'])} a mention"
@@ -102,12 +105,25 @@ def status(ctx: click.Context, as_json: bool) -> None:
     )
 
 
-def _waits(hosts: Sequence[Mapping[str, Any]], now: int) -> str:
-    """Which of a source's hosts are left alone, for how long, and why."""
-    return "; ".join(
-        f"{h['host']} is not asked for {math.ceil((h['open_until'] - now) / 60)} min: {h['last_error']}"
-        for h in hosts
-    )
+def _trouble(source: Mapping[str, Any], now: int) -> list[str]:
+    """What of a source is left alone or fails: for how long, since when, and why."""
+    lines = [
+        f"{h['host']} is not asked for {_minutes(h['open_until'], now)}: {h['last_error']}"
+        for h in source["waiting_hosts"]
+    ]
+    for q in source["failing_queries"]:
+        heard = "never heard" if q["heard_at"] is None else f"heard {ago(now - q['heard_at'])} ago"
+        again = "at its next turn"
+        if q["open_until"] > now:
+            again = f"in {_minutes(q['open_until'], now)}"
+        lines.append(f"{q['query']} fails ({heard}), asked again {again}: {q['last_error']}")
+    if source["open_until"] is not None and source["open_until"] > now:
+        lines.append(f"not asked for {_minutes(source['open_until'], now)}: {source['last_error']}")
+    return lines
+
+
+def _minutes(until: int, now: int) -> str:
+    return f"{math.ceil((until - now) / 60)} min"
 
 
 def full_status(store: Store, now: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -378,43 +378,59 @@ class Collected(Base):
     def save_failure(
         self, *, source: str, platform: str, query: str, reason: str, now: int,
         limited: bool = False, open_until: int | None = None, held_by: str | None = None,
-        requests: int = 1, cost_usd: float = 0.0, host: str = "",
+        requests: int = 1, cost_usd: float = 0.0, failing: bool = True,
     ) -> None:  # fmt: skip
         """A request that gave nothing goes into the ledger too: a hole is shown as a hole.
 
-        The source is held back until ``open_until`` by the ``budget``, the ``login`` or the
-        ``platform``; or only this ``host`` of it.
+        The source as a whole fails, and is held back until ``open_until`` by the ``budget``, the
+        ``login`` or the ``platform``; not ``failing``: its others may well answer.
         """
         with self.write() as db:
-            db.execute(
-                "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
-                "matched, rejected, truncated, limited, failed, requests, cost_usd) "
-                "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
-                (now, source, platform, query, int(limited), reason, requests, cost_usd),
-            )
-            if host:
+            _failed_request(db, source, platform, query, reason, now, limited, requests, cost_usd)
+            if failing:
                 db.execute(
-                    "INSERT INTO host_holds (source, host, open_until, held_by, last_error, failures) "
-                    "VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (source, host) DO UPDATE SET "
-                    "open_until = excluded.open_until, held_by = excluded.held_by, "
-                    "last_error = excluded.last_error, failures = host_holds.failures + 1",
-                    (source, host, open_until, held_by, reason),
+                    "UPDATE health SET failures = failures + 1, open_until = ?, held_by = ? "
+                    "WHERE source = ?",
+                    (open_until, held_by, source),
                 )
-                db.execute(
-                    "INSERT INTO health (source, platform, last_error_at, last_error, failures) "
-                    "VALUES (?, ?, ?, ?, 1) ON CONFLICT (source) DO UPDATE SET "
-                    "last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
-                    "failures = health.failures + 1",
-                    (source, platform, now, reason),
-                )
-                return
+
+    def hold_queries(
+        self, *, source: str, platform: str, query: str, reason: str, now: int, host: str,
+        of_host: bool, held: Mapping[str, Mapping[str, float]], open_until: int, before: int,
+        held_by: str = "platform", failures: int = 1, limited: bool = False, requests: int = 1,
+        cost_usd: float = 0.0,
+    ) -> None:  # fmt: skip
+        """A failure of ``query`` goes into the ledger; ``held`` are left alone until ``open_until``.
+
+        Those are queries of one host, each with the part of each brand's posts that it brings: the one
+        that failed, or all of them, where what failed is ``of_host``. They were heard last when they
+        were last answered ``before`` this round.
+        """
+        with self.write() as db:
+            _failed_request(db, source, platform, query, reason, now, limited, requests, cost_usd)
+            db.executemany(
+                "INSERT INTO query_holds (source, host, query, of_host, heard_at, shares, open_until, "
+                "held_by, last_error, failures) VALUES (?, ?, ?, ?, (SELECT MAX(at) FROM coverage "
+                "WHERE source = ? AND query = ? AND failed IS NULL AND at < ?), ?, ?, ?, ?, ?) "
+                "ON CONFLICT (source, host, query) DO UPDATE SET of_host = excluded.of_host, "
+                "open_until = excluded.open_until, held_by = excluded.held_by, "
+                "last_error = excluded.last_error, failures = excluded.failures",
+                [
+                    (
+                        source, host, name, int(of_host), source, name, before, _json(shares),
+                        open_until, held_by, reason, failures,
+                    )
+                    for name, shares in held.items()
+                ],
+            )  # fmt: skip
+
+    def source_failed(self, source: str, reason: str, now: int) -> None:
+        """Nothing that was asked of this source in a round was answered."""
+        with self.write() as db:
             db.execute(
-                "INSERT INTO health (source, platform, last_error_at, last_error, failures, "
-                "open_until, held_by) VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (source) DO UPDATE "
-                "SET last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
-                "failures = health.failures + 1, open_until = excluded.open_until, "
-                "held_by = excluded.held_by",
-                (source, platform, now, reason, open_until, held_by),
+                "UPDATE health SET failures = failures + 1, last_error_at = ?, last_error = ? "
+                "WHERE source = ?",
+                (now, reason, source),
             )
 
     def holds(self) -> dict[str, Row]:
@@ -432,19 +448,55 @@ class Collected(Base):
                 "UPDATE health SET open_until = NULL, held_by = NULL WHERE source = ?", (source,)
             )
 
-    def host_holds(self, source: str) -> dict[str, Row]:
-        """``open_until, held_by, last_error, failures`` of the source's hosts that failed when they
-        were last asked, by host; a hold may be over by now."""
-        rows = self.rows(
-            "SELECT host, open_until, held_by, last_error, failures FROM host_holds WHERE source = ?",
-            (source,),
-        )
-        return {row["host"]: row for row in rows}
+    def query_holds(self, source: str) -> list[Row]:
+        """The source's queries that failed when they were last asked, and those of a host that did
+        (``of_host``); ``open_until`` may be over by now."""
+        return self.rows("SELECT * FROM query_holds WHERE source = ?", (source,))
 
-    def release_host(self, source: str, host: str) -> None:
-        """This host answers, or nothing holds it back any more."""
+    def release_query(self, source: str, host: str, query: str) -> bool:
+        """This query was answered; True where it had failed before."""
+        # '' is a host's wait of a store from before, which did not name the queries.
+        key = (source, host, query)
+        where = "WHERE source = ? AND host = ? AND query IN (?, '')"
+        if self.value(f"SELECT COUNT(*) FROM query_holds {where}", key) == 0:
+            return False
         with self.write() as db:
-            db.execute("DELETE FROM host_holds WHERE source = ? AND host = ?", (source, host))
+            db.execute(f"DELETE FROM query_holds {where}", key)
+        return True
+
+    def end_wait(self, source: str, host: str, query: str, now: int) -> None:
+        """This query may be asked again."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE query_holds SET open_until = ? WHERE source = ? AND host = ? AND query = ?",
+                (now, source, host, query),
+            )
+
+    def forget_holds(self, source: str, planned: Collection[tuple[str, str]], now: int) -> None:
+        """What is asked no more (``planned`` are hosts and queries that are) fails no more; a host's
+        wait is kept to."""
+        gone = [
+            (source, row["host"], row["query"])
+            for row in self.query_holds(source)
+            if (row["host"], row["query"]) not in planned
+            and (row["open_until"] <= now or not row["of_host"])
+        ]
+        if gone:
+            with self.write() as db:
+                db.executemany(
+                    "DELETE FROM query_holds WHERE source = ? AND host = ? AND query = ?", gone
+                )
+
+    def brought(self, since: int) -> dict[tuple[str, str], int]:
+        """New posts that name a brand, by source and query: of a page, at most as many as were new
+        and as named one."""
+        rows = self.rows(
+            "SELECT source, query, SUM(CASE WHEN new < matched THEN new ELSE matched END) AS posts "
+            "FROM coverage WHERE source IN (SELECT source FROM health) AND at >= ? "
+            "GROUP BY source, query",
+            (since,),
+        )
+        return {(row["source"], row["query"]): int(row["posts"]) for row in rows}
 
     def imported(self, fingerprint: str) -> Cursor | None:
         """Where an import of this very file ended, under whatever name: its rows keep their keys."""
@@ -525,6 +577,24 @@ def _drop_open_cases(db: sqlite3.Connection, key: str) -> None:
     # Looked at again: another mention may open the conversation now.
     db.execute(f"UPDATE threads SET touched = 1 WHERE thread IN (SELECT thread {waiting})", (key,))
     db.execute(f"DELETE {waiting}", (key,))
+
+
+def _failed_request(
+    db: sqlite3.Connection, source: str, platform: str, query: str, reason: str, now: int,
+    limited: bool, requests: int, cost_usd: float,
+) -> None:  # fmt: skip
+    db.execute(
+        "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
+        "matched, rejected, truncated, limited, failed, requests, cost_usd) "
+        "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
+        (now, source, platform, query, int(limited), reason, requests, cost_usd),
+    )
+    db.execute(
+        "INSERT INTO health (source, platform, last_error_at, last_error) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (source) DO UPDATE SET last_error_at = excluded.last_error_at, "
+        "last_error = excluded.last_error",
+        (source, platform, now, reason),
+    )
 
 
 def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor, now: int) -> None:

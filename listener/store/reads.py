@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,8 +108,11 @@ class Reads(Base):
         holes = self._holes(where.since or 0, now)
         if not holes:
             return []
-        posts = {row["platform"]: row["posts"] for row in self.counts_by(["platform"], where)}
-        return unknown_hours(holes, posts)
+        by_brand: dict[str, dict[str, int]] = {}
+        for row in self.counts_by(["platform", "brand"], where):
+            by_brand.setdefault(row["platform"], {})[row["brand"]] = row["posts"]
+        posts = {platform: sum(brands.values()) for platform, brands in by_brand.items()}
+        return unknown_hours([hole.of(by_brand.get(hole.platform, {})) for hole in holes], posts)
 
     def gaps_by_brand(self, since: int, now: int) -> dict[str, list[tuple[int, int]]]:
         """As ``gaps``, for each brand by itself: they live on different platforms."""
@@ -118,31 +122,40 @@ class Reads(Base):
         posts: dict[str, dict[str, int]] = {}
         for row in self.counts_by(["brand", "platform"], Filter(since=since)):
             posts.setdefault(row["brand"], {})[row["platform"]] = row["posts"]
-        return {brand: unknown_hours(holes, by_platform) for brand, by_platform in posts.items()}
+        return {
+            brand: unknown_hours([hole.of({brand: 1}) for hole in holes], by_platform)
+            for brand, by_platform in posts.items()
+        }
 
     def _holes(self, since: int, now: int) -> list[Hole]:
-        """What sources left out, and the time since those that fail now were last heard.
+        """What sources left out, and the time since those that fail now were last heard; of a source
+        that is heard, the time since those of its queries that fail now were.
 
-        A source that answers again walks back to where it stood, or tells the hole that it cannot
-        fill; so a failure of the past leaves nothing else behind.
+        One that answers again walks back to where it stood, or tells the hole that it cannot fill; so
+        a failure of the past leaves nothing else behind.
         """
         told = self.rows(
-            "SELECT DISTINCT platform, hole_start, hole_end FROM coverage WHERE hole_end > ?",
+            "SELECT DISTINCT platform, hole_start, hole_end, NULL AS shares FROM coverage "
+            "WHERE hole_end > ?",
             (since,),
         )
         # The hour that is running is judged by what has come so far, as ever: what is missing in it
         # can make it look quieter, never louder.
+        hour = now - now % 3600
         failing = self.rows(
-            "SELECT platform, last_ok_at AS hole_start, "
-            "CASE WHEN last_ok_at + ? < ? THEN last_ok_at + ? ELSE ? END AS hole_end "
-            "FROM health WHERE failures > 0 AND last_ok_at IS NOT NULL",
-            (OUTAGE, now - now % 3600, OUTAGE, now - now % 3600),
+            "SELECT platform, last_ok_at AS hole_start, NULL AS shares FROM health "
+            "WHERE failures > 0 AND last_ok_at IS NOT NULL UNION ALL "
+            "SELECT h.platform, q.heard_at AS hole_start, q.shares FROM query_holds q "
+            "JOIN health h ON h.source = q.source WHERE q.heard_at IS NOT NULL AND q.shares <> '{}'"
         )
+        for row in failing:
+            row["hole_end"] = min(row["hole_start"] + OUTAGE, hour)
         return [
             Hole(
                 _POSTS_OF.get(row["platform"], row["platform"]),
                 max(since, row["hole_start"]),
                 row["hole_end"],
+                shares=None if row["shares"] is None else json.loads(row["shares"]),
             )
             for row in [*told, *failing]
             if row["hole_end"] > max(since, row["hole_start"])
@@ -351,14 +364,29 @@ class Reads(Base):
             "coverage c WHERE c.source = h.source) AS cost_usd, (SELECT COALESCE(SUM(new), 0) "
             "FROM coverage c WHERE c.source = h.source) AS posts FROM health h"
         )
-        waiting: dict[str, list[Row]] = {}
+        hosts: dict[str, list[Row]] = {}
         for row in self.rows(
-            "SELECT source, host, open_until, last_error FROM host_holds WHERE open_until > ? "
-            "ORDER BY open_until",
+            "SELECT source, host, MAX(heard_at) AS heard_at, open_until, last_error "
+            "FROM query_holds WHERE of_host = 1 AND open_until > ? "
+            "GROUP BY source, host, open_until, last_error ORDER BY open_until, host",
             (now,),
         ):
-            waiting.setdefault(row.pop("source"), []).append(row)
-        return [{**row, "waiting_hosts": waiting.get(row["source"], [])} for row in rows]
+            hosts.setdefault(row.pop("source"), []).append(row)
+        queries: dict[str, list[Row]] = {}
+        for row in self.rows(
+            "SELECT source, query, heard_at, failures, open_until, last_error FROM query_holds "
+            "WHERE query <> '' AND (of_host = 0 OR open_until <= ?) ORDER BY heard_at, query",
+            (now,),
+        ):
+            queries.setdefault(row.pop("source"), []).append(row)
+        return [
+            {
+                **row,
+                "waiting_hosts": hosts.get(row["source"], []),
+                "failing_queries": queries.get(row["source"], []),
+            }
+            for row in rows
+        ]
 
     def status(self, now: int) -> Row:
         """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""

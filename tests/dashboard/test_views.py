@@ -384,18 +384,22 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
             {"slow.example": 3000, "down.example": 600},
             "⚠ 2 hosts wait up to 50 min",
         ),
+        ({"": 600}, "⚠ 1 query fails"),
+        ({"": 0, "slow.example": 3000}, "⚠ 1 host waits 50 min, 1 query fails"),
     ],
 )
-def test_coverage_tells_of_a_host_that_is_left_alone(
+def test_coverage_tells_of_a_host_or_a_query_that_is_left_alone(
     opened: Open, writable: Path, waits: dict[str, int], told: str
 ) -> None:
     """Its source is heard by its other hosts, and is not simply fine."""
     now = epoch(seed.NOW)
     with Store(writable) as store:
         for host, seconds in waits.items():
-            store.save_failure(
-                source="feeds", platform="rss", query="all", reason=f"{host} answered 429",
-                now=now - 60, open_until=now + seconds, held_by="platform", host=host,
+            query = f"feed:{host or 'gone'}"
+            store.hold_queries(
+                source="feeds", platform="rss", query=query, reason=f"<{host or query}> failed",
+                now=now - 60, open_until=now + seconds, host=host, of_host=bool(host),
+                held={query: {}}, before=0,
             )  # fmt: skip
         store.save_page(
             Page([], {}), source="feeds", platform="rss", query="all", matches=[],
@@ -403,7 +407,25 @@ def test_coverage_tells_of_a_host_that_is_left_alone(
         )  # fmt: skip
     text = page_text(opened("coverage", db=writable))
     assert told in text
-    assert all(f"{host} answered 429" in text for host in waits), "the ledger names them"
+    assert "failing (" not in text.split("feeds")[1].split("$")[0], "it is heard"
+    listed = text.partition("Not heard now")[2].partition("Requests")[0]
+    for host, seconds in waits.items():
+        what = host or "feed:gone"
+        again = f"in {seconds // 60} min" if seconds else "at its next turn"
+        assert f"{what} · never heard · asked again {again}" in listed
+        assert f"&lt;{what}&gt; failed" in listed
+
+
+def test_coverage_tells_of_a_source_that_waits(opened: Open, writable: Path) -> None:
+    now = epoch(seed.NOW)
+    with Store(writable) as store:
+        store.save_failure(
+            source="feeds", platform="rss", query="all", reason="429", now=now - 60,
+            open_until=now + 900, held_by="platform",
+        )  # fmt: skip
+    text = page_text(opened("coverage", db=writable))
+    assert "⚠ failing (1×), waits 15 min" in text
+    assert "Not heard now" not in text
 
 
 def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:

@@ -199,16 +199,34 @@ def test_the_ledger_knows_lag_cost_and_failures(store: Store) -> None:
     assert source["waiting_hosts"] == []
 
 
-def test_status_names_the_hosts_that_are_left_alone(store: Store) -> None:
-    for host, until in (("b.example", NOW + 900), ("a.example", NOW + 600), ("over.example", NOW)):
-        store.save_failure(
-            source="s", platform="rss", query=host, reason=f"{host} answered 429", now=NOW - 60,
-            open_until=until, held_by="platform", host=host,
+def test_status_names_the_hosts_and_queries_that_are_left_alone(store: Store) -> None:
+    save(store, [post(1)], query="old")
+    waits = (
+        ("b.example", "q1", NOW + 900), ("a.example", "q2", NOW + 600), ("a.example", "old", NOW + 600),
+        ("over.example", "q3", NOW), ("", "q4", NOW + 60),
+    )  # fmt: skip
+    for host, query, until in waits:
+        store.hold_queries(
+            source="s", platform="rss", query=query, reason=f"{host or query} failed", now=NOW - 60,
+            open_until=until, host=host, of_host=bool(host), held={query: {}}, failures=2,
+            before=NOW + 1,
         )  # fmt: skip
-    waiting = store.status(NOW)["sources"][0]["waiting_hosts"]
-    assert waiting == [
-        {"host": h, "open_until": NOW + s, "last_error": f"{h} answered 429"}
-        for h, s in (("a.example", 600), ("b.example", 900))
+    (found,) = store.status(NOW)["sources"]
+    assert found["failures"] == 0, "the source is heard"
+    assert found["waiting_hosts"] == [
+        {"host": h, "heard_at": heard, "open_until": NOW + s, "last_error": f"{h} failed"}
+        for h, s, heard in (("a.example", 600, NOW), ("b.example", 900, None))
+    ]
+    # A pause that is over is no wait, and nothing has been heard since either.
+    assert found["failing_queries"] == [
+        {
+            "query": q,
+            "heard_at": None,
+            "failures": 2,
+            "open_until": NOW + s,
+            "last_error": f"{w} failed",
+        }
+        for q, s, w in (("q3", 0, "over.example"), ("q4", 60, "q4"))
     ]
 
 
