@@ -253,7 +253,7 @@ class Gathering:
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
-                    if page.coverage.failed is None and page.coverage.requests > 0:
+                    if page.coverage.failed is None:
                         turn.answered(host, query.name)
                     if own:
                         whose = next(filter(None, map(self.brand_of, page.posts)), whose)

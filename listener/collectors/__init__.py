@@ -213,7 +213,8 @@ class Collector(ABC):
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         """Yield pages from where ``cursor`` stands (None: from the start) until the walk is complete.
 
-        Raises CollectorError's children; pages yielded before are kept, and their cursor resumes.
+        A page says that the platform answered; yield none where nothing was asked. Raises
+        CollectorError's children; pages yielded before are kept, and their cursor resumes.
         """
 
     @staticmethod

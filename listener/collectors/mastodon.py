@@ -138,8 +138,7 @@ class Mastodon(NetCollector):
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         kind = query.name.partition(":")[0]
         if kind in ("mentions", "search") and not self.token:
-            yield self.page((), cursor or {}, where=query.name, complete=True)
-            return
+            return  # nothing is asked, so nothing is known of it
         state, now = Walk.of(cursor), self.now().timestamp()
         # The ids of notifications tell no time, so the first walk through them goes by their dates.
         first = kind == "mentions" and state.bound is None

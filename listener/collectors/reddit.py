@@ -136,8 +136,7 @@ class Reddit(NetCollector):
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         kind, _, label = query.name.partition(":")
         if kind == "mentions" and not self.has_login:
-            yield self.page((), cursor or {}, where=query.name, complete=True)
-            return
+            return  # nothing is asked, so nothing is known of it
         walk = Walk.of(cursor)
         if walk.lower is None:
             walk.lower = (

@@ -84,9 +84,7 @@ def test_without_a_token_search_and_mentions_ask_for_nothing() -> None:
     with serving(server) as url:
         one = collector("mastodon", clock, servers=[url])
         for name in ("search:acme", "mentions:own"):
-            posts, last = walk(one, Query(name, ("Acme",), ("Acme",)))
-            assert not posts
-            assert last.complete
+            assert list(one.fetch(Query(name, ("Acme",), ("Acme",)), None)) == []
     assert server.requests == []
 
 
@@ -218,3 +216,22 @@ def test_a_server_that_fails_silences_no_other(first: str, tmp_path: Path) -> No
             assert servers[0].removeprefix("http://") in line.failures["mastodon"]
     asked = [r for r in refusing.requests if "/timelines/" in r.path]
     assert len(asked) == (2 if first == "refusing" else 0)  # once a round
+
+
+def test_a_query_that_nobody_was_asked_for_makes_no_source_heard(tmp_path: Path) -> None:
+    """Without a token own mentions and searches ask nothing; the hashtags' server is down."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    server.add(clock.now - 60, "Acme #acme")
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url]}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            heard = int(clock.now)
+            server.answer = lambda request: Reply("", 429, {"Retry-After": "7000"})  # type: ignore[method-assign]
+            tick(line, clock, 7200, 3)
+            (found,) = line.store.status(int(clock.now))["sources"]
+            asked = {row["query"] for row in line.store.coverage()}
+    assert found["last_ok_at"] <= heard
+    assert found["failures"] == 3
+    assert {query.partition(":")[0] for query in asked} == {"tag"}
