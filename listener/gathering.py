@@ -21,7 +21,7 @@ from listener.backoff import THREADS, Turn
 from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
 from listener.collectors.columns import platform_name
 from listener.config import Config, Source
-from listener.errors import CollectorError, PlatformError
+from listener.errors import BudgetError, CollectorError, PlatformError
 from listener.mention import Post, Query, epoch
 from listener.store import Saved, Store
 
@@ -173,20 +173,54 @@ class Gathering:
     def recheck(self, source: Source, limit: int) -> int:
         """Ask the platform whether the next stored posts are still there; follow what is gone.
 
-        Returns how many posts were found deleted, protected or without their place. A failure leaves
-        the round where it stands.
+        Returns how many posts were found deleted, protected or without their place. Nothing is asked
+        while the platform, or the host of it that would be, wants to be left alone. A failure leaves
+        the round where it stands, once: a post at which the platform fails ends no later round.
         """
+        now = epoch(self.clock())
         collector = self.collector(source)
-        after = str((self.store.cursor(source.name, "recheck") or {}).get("after", ""))
-        rows = self.store.to_recheck(source.platform, after, limit)
+        if (why := self.why_not(source, collector.host_of_recheck)) is not None:
+            log.info("%s: deletions are not checked now: %s", source.name, why)
+            return 0
+        state = self.store.cursor(source.name, "recheck") or {}
+        rows = self.store.to_recheck(source.platform, str(state.get("after", "")), limit)
+        after = rows[-1]["key"] if len(rows) == limit else ""
         found = 0
         if rows:
             placed = {row["native_id"] for row in rows if row["placed"]}
-            gone = collector.recheck([row["native_id"] for row in rows], placed)
-            found = self.store.save_deletions(source.platform, gone, epoch(self.clock()))
-        after = rows[-1]["key"] if len(rows) == limit else ""
-        self.store.save_rechecked(source.name, after, epoch(self.clock()))
+            try:
+                gone = collector.recheck([row["native_id"] for row in rows], placed)
+            except CollectorError as error:
+                if backoff.asks_to_wait(error):
+                    self.keep_back(source, collector, collector.host_of_recheck, "recheck", error)
+                elif isinstance(error, PlatformError):
+                    stay = not state.get("failed")
+                    self.store.save_rechecked(
+                        source.name,
+                        str(state.get("after", "")) if stay else after,
+                        now,
+                        failed=stay,
+                    )
+                raise
+            found = self.store.save_deletions(source.platform, gone, now)
+        self.store.save_rechecked(source.name, after, now)
         return found
+
+    def why_not(self, source: Source, host: str = "") -> str | None:
+        """Why a source, or this host of it, wants to be left alone for now."""
+        return backoff.why_not(self.store, source.name, epoch(self.clock()), host)
+
+    def keep_back(
+        self, source: Source, collector: Collector, host: str, what: str, error: CollectorError
+    ) -> None:
+        """A platform that asked to wait when it was asked for something else than news (``what``) is
+        left alone by all."""
+        if isinstance(error, BudgetError):  # its requests are checked against the budget anyway
+            return
+        now = epoch(self.clock())
+        asked = [(query, collector.host_of(query)) for query in self.queries(source)]
+        turn = Turn(self.store, source, asked, now, lambda names: self._shares(source, names))
+        turn.failed(host, what, error, now)
 
     def queries(self, source: Source) -> list[Query]:
         """What a source is asked for. A source that yields everything has one query for all brands."""

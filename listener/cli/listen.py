@@ -226,7 +226,8 @@ def backfill(
 ) -> None:
     """Collect past posts back to a day; a run that is cut short goes on where it stood.
 
-    Budgets hold here as well: when one is used up, the same command goes on after it renews.
+    Budgets hold here as well: when one is used up, the same command goes on after it renews. A source,
+    or a host of it, that wants to be left alone is left out, with the time until then.
     """
     from listener.store import RunLock
 
@@ -238,10 +239,13 @@ def backfill(
     pipeline = _pipeline(config, db_path(ctx))
     done: list[dict[str, Any]] = []
     with pipeline.store, RunLock(pipeline.store.path):
+        pipeline.release(platforms=False)  # a budget may have been raised, a secret mended
         for source in _chosen(config, names):
             collector = pipeline.collector(source)
             planned = pipeline.queries(source)
-            if not _agreed(collector, source, planned, start, yes):
+            if pipeline.why_not(source) is None and not _agreed(
+                collector, source, planned, start, yes
+            ):
                 continue
             for query in planned:
                 row = _backfill(pipeline, collector, source, query, start, skip=names is None)
@@ -303,6 +307,8 @@ def _backfill(
     skip: bool,
 ) -> dict[str, Any] | None:
     """Walk one query back. Its cursor is kept under a name of its own, beside the listening's."""
+    from listener.backoff import asks_to_wait
+
     key = f"backfill:{since:%Y-%m-%d}:{query.name}"
     cursor = pipeline.store.cursor(source.name, key)
     row: dict[str, Any] = {
@@ -312,10 +318,14 @@ def _backfill(
     if cursor is not None and "walk" not in cursor:
         return {**row, "state": "complete before"}
     row |= {"complete": False, "state": "cut short"}
+    host = collector.host_of(query)
     try:
+        pages = collector.backfill(query, since, cursor)  # asks nothing yet
+        if (why := pipeline.why_not(source, host)) is not None:
+            return {**row, "state": why}
         with progress() as bar:
             task = bar.add_task(f"{source.name} {query.name}", total=None)
-            for page in collector.backfill(query, since, cursor):
+            for page in pages:
                 saved = pipeline.keep(page, source=source.name, platform=source.platform, query=key)
                 row["pages"] += 1
                 row["new"] += saved.stored
@@ -326,8 +336,12 @@ def _backfill(
                 bar.update(task, advance=1, description=f"{source.name} {query.name}{reached}")
                 if page.complete:
                     row |= {"complete": True, "state": "complete"}
+        if not row["pages"]:  # without a token there is nothing to ask for
+            row |= {"complete": True, "state": "not asked"}
     except CollectorError as error:
         row["state"] = str(error)
+        if asks_to_wait(error):
+            pipeline.keep_back(source, collector, host, key, error)
     except ConfigError:
         if skip:  # all sources were meant: those that have no archive are left out
             return None

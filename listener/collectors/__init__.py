@@ -201,6 +201,11 @@ class Collector(ABC):
         return ""
 
     @property
+    def host_of_recheck(self) -> str:
+        """The host that ``recheck`` asks; as ``host_of``."""
+        return ""
+
+    @property
     def rechecks_per_hour(self) -> int:
         """How many stored posts the deletion sync asks about in an hour; 0 leaves it off."""
         return 0

@@ -137,15 +137,21 @@ class Mastodon(NetCollector):
 
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         kind = query.name.partition(":")[0]
-        if kind in ("mentions", "search") and not self.token:
+        if not self._may_ask(query):
             return  # nothing is asked, so nothing is known of it
         state, now = Walk.of(cursor), self.now().timestamp()
         # The ids of notifications tell no time, so the first walk through them goes by their dates.
         first = kind == "mentions" and state.bound is None
         yield from self._back(query, state, now, now - self.wants.lookback if first else None)
 
+    def _may_ask(self, query: Query) -> bool:
+        """Servers show own mentions and searches to those who have a token."""
+        return bool(self.token) or query.name.partition(":")[0] not in ("mentions", "search")
+
     def backfill(self, query: Query, since: Any, cursor: Cursor | None) -> Iterator[Page]:
         """Walk back to ``since``, as far as the server remembers."""
+        if not self._may_ask(query):
+            return
         walk, now = Walk.of(cursor), self.now().timestamp()
         walk.lower = 0 if query.name.startswith("mentions:") else id_at(since)
         yield from self._guarded(self._back(query, walk, now, since.timestamp()), cursor)
@@ -242,6 +248,10 @@ class Mastodon(NetCollector):
     @property
     def rechecks_per_hour(self) -> int:
         return 120
+
+    @property
+    def host_of_recheck(self) -> str:
+        return _host(self.wants.servers[0])
 
     def host_of_thread(self, post: Post) -> str:
         server, _ = self._where(post)
