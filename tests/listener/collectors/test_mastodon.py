@@ -11,7 +11,7 @@ from fake_mastodon import FakeMastodon
 from harness import collector, pipeline, stored, tick, walk
 
 from listener.collectors.mastodon import Mastodon, MastodonOptions
-from listener.errors import AuthError
+from listener.errors import AuthError, LimitError
 from listener.matching import BrandTerms
 from listener.mention import Query
 
@@ -235,3 +235,20 @@ def test_a_query_that_nobody_was_asked_for_makes_no_source_heard(tmp_path: Path)
     assert found["last_ok_at"] <= heard
     assert found["failures"] == 3
     assert {query.partition(":")[0] for query in asked} == {"tag"}
+
+
+def test_a_page_of_a_hashtag_is_one_request() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(100):
+        server.add(clock.now - 60 - n, f"#acme {n}")
+    with serving(server) as url:
+        posts, last = walk(collector("mastodon", clock, servers=[url], parents=False), TAG)
+        assert len(posts) == 100
+        assert last.complete
+        assert [r.path for r in server.requests] == ["/api/v1/timelines/tag/acme"] * 4
+        server.requests.clear()
+        server.answer = lambda request: Reply("", 429, {"Retry-After": "7200"})  # type: ignore[method-assign]
+        with pytest.raises(LimitError):
+            walk(collector("mastodon", clock, servers=[url]), TAG)
+    assert len(server.requests) == 1
