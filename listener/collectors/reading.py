@@ -17,12 +17,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from typing import Any
 
 from listener.collectors import Reject
+from listener.collectors.dates import HOURS
 from listener.mention import Post
 
 Payload = Mapping[str, Any]
@@ -89,15 +90,22 @@ def when(value: object, field: str) -> datetime:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d|\d{8}T\d{4}", value):
             found = datetime.fromisoformat(value)
         elif isinstance(value, str) and value:
             found = parsedate_to_datetime(value)
+            if found.tzinfo is None:  # mail knows America's zones alone by name
+                found = found.replace(tzinfo=_named_zone(value))
         else:
             raise ValueError
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, OSError) as error:
         raise ValueError(f"{field} is {value!r:.60}, not a time") from error
+
+
+def _named_zone(text: str) -> tzinfo:
+    """The zone that a date ends with; UTC where it names none, or one that may be several."""
+    return timezone(timedelta(hours=HOURS.get(text.split()[-1].upper(), 0)))
 
 
 def maybe_when(value: object) -> datetime | None:

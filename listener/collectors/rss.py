@@ -8,6 +8,7 @@ both sides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlencode, urlsplit
@@ -25,6 +26,8 @@ from listener.errors import AuthError, PlatformError
 from listener.mention import Query, epoch
 
 if TYPE_CHECKING:
+    import requests
+
     from listener.matching import BrandTerms
 
 
@@ -115,14 +118,21 @@ class Rss(NetCollector):
             raise PlatformError(
                 f"rss: {self.guard.redact(url)} answered {answer.status_code}; check the address"
             )
-        feed = feedparser.parse(answer.content)
+        feed = feedparser.parse(answer.content, response_headers=_encoding_of(answer))
         if not feed.version and not feed.entries:
             text = answer.content[:40_000].decode("utf-8", "replace")
             reject = Reject("a page that is no feed", self.guard.redact(url), kept(text))
             raise Unreadable(f"rss: {self.guard.redact(url)} is no feed", reject)
-        payloads = [entry_payload(entry, feed.feed, url) for entry in feed.entries]
-        times = [epoch(t) for p in payloads if (t := maybe_when(p["published"])) is not None]
+        payloads = [
+            entry_payload(entry, feed.feed, self.guard.redact(url)) for entry in feed.entries
+        ]
+        now = epoch(self.now())
+        # An entry that is dated ahead tells nothing of what was there at a look.
+        found = (epoch(t) for p in payloads if (t := maybe_when(p["published"])) is not None)
+        times = [t for t in found if t <= now]
         before = seen.get("newest")
+        if before is not None and before > now:
+            before = None
         rolled = bool(before and times and min(times) > before)
         state = {
             "etag": answer.headers.get("ETag"),
@@ -136,5 +146,13 @@ class Rss(NetCollector):
             complete=True,
             truncated=rolled,
             hole=(before, min(times)) if before and rolled else None,
-            window=(min(times, default=None), epoch(self.now())),
+            window=(min(times, default=None), now),
         )
+
+
+def _encoding_of(answer: requests.Response) -> dict[str, str]:
+    """The charset that the server names, where the feed itself names none."""
+    if re.match(rb"\s*<\?xml[^>]*\bencoding\s*=", answer.content[:400]):
+        return {}
+    kind = answer.headers.get("Content-Type", "")
+    return {"content-type": kind} if "charset" in kind.lower() else {}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fake import Platform, Reply, Request, SimClock, serving
 from harness import collector, pipeline, stored, tick
 
+from listener.collectors import Page
 from listener.collectors.rss import Rss, RssOptions
-from listener.errors import PlatformError
+from listener.errors import LimitError, PlatformError
 from listener.matching import BrandTerms
-from listener.mention import Query
+from listener.mention import Query, epoch
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -286,3 +288,112 @@ def test_a_used_up_budget_ends_the_round_for_all_hosts(tmp_path: Path) -> None:
             tick(line, clock, 600, 1)
             assert line.store.value("SELECT COUNT(*) FROM coverage WHERE failed IS NOT NULL") == 1
     assert (len(one.requests), len(two.requests)) == (1, 0)
+
+
+def entries(*dates: str, text: str = "Acme", head: str = "") -> str:
+    items = "".join(
+        f"<item><title>{text} {n}</title><guid>g{n}</guid><pubDate>{date}</pubDate></item>"
+        for n, date in enumerate(dates)
+    )
+    return f'{head}<rss version="2.0"><channel><title>N</title>{items}</channel></rss>'
+
+
+def read_feed(reply: Reply, cursor: dict[str, Any] | None = None) -> Page:
+    clock = SimClock(START + timedelta(hours=12))
+    server = FakeFeed(clock)
+    server.answer = lambda request: reply  # type: ignore[method-assign]
+    with serving(server) as url:
+        one = collector("rss", clock)
+        return list(one.fetch(Query(f"feed:{url}/feed", ("Acme",), ()), cursor))[-1]
+
+
+@pytest.mark.parametrize(
+    ("date", "hour"),
+    [
+        ("Sun, 01 Mar 2026 10:00:00 GMT", 10),
+        ("Sun, 01 Mar 2026 10:00:00 EST", 15),
+        ("Sun, 01 Mar 2026 10:00:00 CET", 9),
+        ("Sun, 01 Mar 2026 10:00:00 CEST", 8),
+        ("Sun, 01 Mar 2026 10:00:00 JST", 1),
+        ("Sun, 01 Mar 2026 10:00:00 XYZ", 10),
+        ("20260301T100000+0100", 9),
+        ("Sun, 01 Mar 2026", 0),
+    ],
+)
+def test_a_date_is_read_in_the_zone_that_it_names(date: str, hour: int) -> None:
+    if hour > 12:  # the clock of these tests stands at noon
+        date = date.replace("01 Mar", "28 Feb")
+    page = read_feed(Reply(entries(date), 200, {}, "text/xml"))
+    assert [(p.created_at.day, p.created_at.hour) for p in page.posts] == [
+        (28 if hour > 12 else 1, hour)
+    ]
+    assert page.rejected == []
+
+
+@pytest.mark.parametrize(
+    ("named", "head", "written"),
+    [
+        ("text/xml; charset=windows-1251", "", "windows-1251"),
+        # What the feed says of itself is nearer to it than what its server says of all its files.
+        ("text/xml; charset=iso-8859-1", '<?xml version="1.0" encoding="utf-8"?>', "utf-8"),
+        ("application/rss+xml", "", "utf-8"),
+    ],
+)
+def test_a_feed_is_read_in_the_charset_that_is_named(named: str, head: str, written: str) -> None:
+    text = entries("Sun, 01 Mar 2026 10:00:00 GMT", text="Привет Acme", head=head)
+    page = read_feed(Reply(text.encode(written), 200, {}, named))
+    assert [p.text for p in page.posts] == ["Привет Acme 0"]
+
+
+def test_an_entry_dated_ahead_hides_no_feed_that_rolls_over() -> None:
+    then, ahead = "Sun, 01 Mar 2026 {}:00:00 GMT", "Sun, 01 Mar 2099 10:00:00 GMT"
+    first = read_feed(Reply(entries(ahead, then.format(10), then.format("09")), 200))
+    assert first.cursor["newest"] == epoch(START) + 10 * 3600
+    for cursor in (first.cursor, {"newest": epoch(START) + 10 * 3600}):
+        second = read_feed(Reply(entries(ahead, then.format(11)), 200), cursor)
+        assert second.coverage.truncated
+        assert second.coverage.hole_start == START + timedelta(hours=10)
+        assert second.coverage.hole_end == START + timedelta(hours=11)
+    of_before = read_feed(Reply(entries(then.format(11)), 200), {"newest": 4_076_042_400})
+    assert of_before.cursor["newest"] == epoch(START) + 11 * 3600
+
+
+@pytest.mark.parametrize(
+    ("retry", "until"),
+    [
+        ("3600", START + timedelta(hours=13)),
+        ("1772373600000", START + timedelta(hours=14)),  # milliseconds
+        ("99999999999999999999", START + timedelta(days=31, hours=12)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", START + timedelta(days=31, hours=12)),
+        ("inf", None),
+        ("nan", None),
+    ],
+)
+def test_no_header_names_a_time_that_is_none(retry: str, until: datetime | None) -> None:
+    with pytest.raises(LimitError) as told:
+        read_feed(Reply("", 429, {"Retry-After": retry}))
+    assert told.value.resets_at == (None if until is None else until.timestamp())
+
+
+def test_a_window_that_ends_in_milliseconds_ends_no_later_request() -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    ends = str(int((clock.now + 60) * 1000))
+    server.answer = lambda request: Reply(  # type: ignore[method-assign]
+        entries("Sun, 01 Mar 2026 10:00:00 GMT"), 200,
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": ends},
+    )  # fmt: skip
+    with serving(server) as url:
+        one = collector("rss", clock)
+        for path in ("a", "b"):
+            (page,) = one.fetch(Query(f"feed:{url}/{path}", ("Acme",), ()), None)
+            assert len(page.posts) == 1
+    assert clock.slept == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    "leads", ["http://[::1", "http://" + "a" * 70 + ".example/", "http://n.example:99999/"]
+)
+def test_a_feed_that_leads_nowhere_is_told_in_a_sentence(leads: str) -> None:
+    with pytest.raises(PlatformError, match="is no address that can be asked, or leads to none"):
+        read_feed(Reply("", 301, {"Location": leads}))
