@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from listener.backoff import THREADS, Turn
 from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
 from listener.collectors.columns import platform_name
 from listener.config import Config, Source
-from listener.errors import BudgetError, CollectorError, PlatformError
+from listener.errors import BudgetError, CollectorError, GroundswellError, PlatformError
 from listener.mention import Post, Query, epoch
 from listener.store import Saved, Store
 
@@ -47,6 +47,22 @@ def _home(platform: str) -> str:
 def _from_nothing(cursor: Cursor | None) -> bool:
     """Whether a walk has nothing to go back to, and so reaches no further than its ``lookback``."""
     return not cursor or (cursor.get("bound") is None and not cursor.get("walk"))
+
+
+def _pages(collector: Collector, query: Query, cursor: Cursor | None) -> Iterator[Page]:
+    """``fetch``, with any fault of the collector as a failure of this one query: an answer of a shape
+    that nobody thought of must not keep the source's other queries from being heard."""
+    try:
+        yield from collector.fetch(query, cursor)
+    except GroundswellError:
+        raise
+    except Exception as error:
+        log.exception("%s: the answer to %s could not be read", collector.platform, query.name)
+        kind = type(error).__name__  # its text may hold what it was asked with
+        raise PlatformError(
+            f"{collector.platform}: the answer to {query.name} could not be read "
+            f"({kind}; the log has more)"
+        ) from error
 
 
 class Gathering:
@@ -281,7 +297,7 @@ class Gathering:
                     back = getattr(collector.context.options, "lookback", 0)
                     since = epoch(self.clock()) - back
                     self.store.begin_account_walk(source.name, query.name, since)
-                for page in collector.fetch(query, cursor):
+                for page in _pages(collector, query, cursor):
                     if self.stopping.is_set():
                         return saved  # the cursor stands before this page: it is read again
                     saved += self.keep(
@@ -395,8 +411,8 @@ class Gathering:
                 if not turn.several:
                     break
                 continue
-            except ValueError:
-                page = None  # a payload of another day's shape: nothing to ask by
+            except (ValueError, TypeError, KeyError, AttributeError):
+                page = None  # a payload, or an answer, of a shape that says nothing
             if page is None:  # this one is gone or refused; the others are not
                 self.store.mark_thread_asked(row["thread"], now)
                 continue

@@ -233,7 +233,8 @@ class Mastodon(NetCollector):
 
     def _with_parents(self, client: Client, statuses: list[Any]) -> list[Any]:
         """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only."""
-        uris = {s["id"]: s.get("uri") for s in statuses if isinstance(s, dict) and "id" in s}
+        known = (mapping(status) for status in statuses)
+        uris = {s["id"]: s.get("uri") for s in known if isinstance(s.get("id"), str)}
         out, looked_up = [], 0
         for status in statuses:
             parent = mapping(status).get("in_reply_to_id")

@@ -28,7 +28,7 @@ class Feeds(Collector):
 
     platform = "feeds"
     asked: list[str]
-    fails: dict[str, CollectorError]
+    fails: dict[str, Exception]
     texts: dict[str, list[str]]
 
     def host_of(self, query: Query) -> str:
@@ -214,6 +214,22 @@ def test_a_query_that_brings_a_page_before_it_fails_begins_with_short_pauses_aga
     it = line("a@one", "b@one")
     assert all("a@one" in it.round() for _ in range(12))
     assert it.status["failures"] == 0
+
+
+def test_an_answer_of_a_shape_that_nobody_thought_of_is_a_failure_of_its_query(
+    line: Callable[..., Line], caplog: pytest.LogCaptureFixture
+) -> None:
+    it = line("a@one", "b@one")
+    Feeds.fails = {"a@one": KeyError("items of https://one.example/?key=hunter22")}
+    assert it.round() == ["a@one", "b@one"]
+    assert it.why.startswith(
+        "feeds: the answer to a@one could not be read (KeyError; the log has more)"
+    )
+    assert it.round(0.1) == ["b@one"], "it waits, as any query that fails"
+    rows = it.store.rows("SELECT failed FROM coverage WHERE failed IS NOT NULL")
+    assert len(rows) == 1
+    assert "hunter22" not in rows[0]["failed"]
+    assert "Traceback" in caplog.text
 
 
 def test_what_is_asked_no_more_fails_no_more(line: Callable[..., Line]) -> None:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import requests
 from fake import Platform, Reply, Request, SimClock, serving
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import Response, exceptions
 
 from listener import budget
 from listener.collectors import Context
@@ -68,15 +68,15 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(fault: str) -> None:
 @pytest.mark.parametrize(
     ("error", "unreachable"),
     [
-        (requests.exceptions.ConnectTimeout, True),
-        (requests.exceptions.ConnectionError, True),
-        (requests.exceptions.ReadTimeout, False),
+        (exceptions.ConnectTimeout, True),
+        (exceptions.ConnectionError, True),
+        (exceptions.ReadTimeout, False),
     ],
 )
 def test_a_host_that_takes_no_connection_is_out_of_reach_for_every_query(
     error: type[Exception], unreachable: bool
 ) -> None:
-    def send() -> requests.Response:
+    def send() -> Response:
         raise error
 
     clock = SimClock(START)
