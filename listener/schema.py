@@ -7,6 +7,8 @@ hold NULL, the empty string stands for unknown.
 
 from __future__ import annotations
 
+import json
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("groundswell")
@@ -403,3 +405,31 @@ def m017_queries_held_back(db: Database) -> None:
         DROP TABLE host_holds
         """,
     )
+
+
+@migrations()
+def m018_feeds_without_their_logins(db: Database) -> None:
+    """A feed's address may hold a login or a key: it was the name of its query, and in its payloads."""
+    from listener.collectors.reading import name_of_address, without_login
+
+    for table in ("coverage", "cursors", "query_holds"):
+        asked = f"SELECT DISTINCT query FROM {table} WHERE query LIKE 'feed:%'"  # noqa: S608
+        for (query,) in db.execute(asked).fetchall():
+            name = f"feed:{name_of_address(query.removeprefix('feed:'))}"
+            if name != query:
+                db.execute(f"UPDATE {table} SET query = ? WHERE query = ?", (name, query))  # noqa: S608
+    changed = []
+    for key, payload in db.execute(
+        "SELECT key, payload FROM payloads WHERE key >= 'rss:' AND key < 'rss;'"
+    ):
+        if without_login(payload) == payload:
+            continue  # nearly all: neither the feed's address nor a link in it has anything to hide
+        entry = json.loads(payload)
+        address = str(entry.get("feed_url") or "")
+        if (name := without_login(address)) != address:
+            text = json.dumps(
+                {**entry, "feed_url": name}, ensure_ascii=False, separators=(",", ":")
+            )
+            changed.append((text, key))
+    for row in changed:
+        db.execute("UPDATE payloads SET payload = ? WHERE key = ?", row)

@@ -28,7 +28,7 @@ from pydantic import Field
 from requests.structures import CaseInsensitiveDict
 
 from listener.collectors import Context, Options, Reject
-from listener.collectors.reading import kept
+from listener.collectors.reading import kept, without_login
 from listener.config import Span
 from listener.errors import (
     AuthError,
@@ -56,10 +56,6 @@ NO_ADDRESS = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
-_SECRET_IN_URL = re.compile(
-    r"(?i)\b(access_token|refresh_token|token|api_key|key|password|client_secret|code)=[^&\s'\"]+"
-)
-_LOGIN_IN_URL = re.compile(r"//[^/\s@'\"]+@")
 _SECRET_IN_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]{6,}")
 
 
@@ -292,9 +288,7 @@ class Guard:
         header."""
         for value in self._secrets:
             text = text.replace(value, "***")
-        text = _LOGIN_IN_URL.sub("//***@", text)
-        text = _SECRET_IN_URL.sub(r"\1=***", text)
-        return _SECRET_IN_HEADER.sub(r"\1 ***", text)
+        return _SECRET_IN_HEADER.sub(r"\1 ***", without_login(text))
 
 
 class GuardedSession(requests.Session):

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
 from html.parser import HTMLParser
 from typing import Any
 
@@ -34,6 +35,10 @@ EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=1)  # how far a platform's clock may run before ours
 
 _BARE = re.compile(r"\bhttps?://[^\s<>()\[\]]+")
+_SECRET_IN_URL = re.compile(
+    r"(?i)\b(access_token|refresh_token|token|api_key|key|password|client_secret|code)=[^&\s'\"]+"
+)
+_LOGIN_IN_URL = re.compile(r"//[^/\s@'\"]+@")
 _BLOCKS = {"p", "br", "div", "li", "blockquote", "pre", "h1", "h2", "h3", "h4", "tr", "ul", "ol"}
 _SILENT = {"script", "style", "template"}
 
@@ -164,6 +169,18 @@ def unique(values: Iterable[object]) -> tuple[str, ...]:
 def bare_links(text: str) -> list[str]:
     """Addresses that stand in a text as they are, for payloads that do not list them."""
     return [found.rstrip(".,;:!?\"'") for found in _BARE.findall(text)]
+
+
+def without_login(text: str) -> str:
+    """The text without logins and what looks like a secret in the addresses that it holds."""
+    return _SECRET_IN_URL.sub(r"\1=***", _LOGIN_IN_URL.sub("//***@", text))
+
+
+def name_of_address(url: str) -> str:
+    """What an address may be called in the store and on a page: it may hold a login. Addresses that
+    differ in their secrets alone have names of their own."""
+    name = without_login(url)
+    return url if name == url else f"{name}#{blake2b(url.encode(), digest_size=3).hexdigest()}"
 
 
 def kept(payload: object) -> str:

@@ -19,7 +19,7 @@ from pydantic import Field
 from listener.collectors import Cursor, Options, Page, Reject
 from listener.collectors.http import Guard, NetOptions, Unreadable
 from listener.collectors.packing import Grammar, search_queries
-from listener.collectors.reading import kept, maybe_when
+from listener.collectors.reading import kept, maybe_when, name_of_address
 from listener.collectors.rss_payloads import entry_payload, to_post
 from listener.collectors.walk import NetCollector
 from listener.errors import AuthError, PlatformError
@@ -69,7 +69,7 @@ class Rss(NetCollector):
         assert isinstance(options, RssOptions)
         names = tuple(b.brand for b in brands)
         terms = tuple(n for b in brands for n in b.names)
-        feeds = [Query(f"feed:{url}", names, terms) for url in options.feeds]
+        feeds = [Query(f"feed:{name_of_address(url)}", names, terms) for url in options.feeds]
         if not options.google_news:
             return feeds, []
         news, left = search_queries(brands, cls.grammar, kind="news")
@@ -84,7 +84,7 @@ class Rss(NetCollector):
         """The feed that a query is read from."""
         kind, _, rest = query.name.partition(":")
         if kind == "feed":
-            return rest
+            return next((url for url in self.wants.feeds if name_of_address(url) == rest), rest)
         country, _, language = self.wants.edition.partition(":")
         asked = {
             "q": self.query_text(query),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fake import Platform, Reply, Request, SimClock, serving
 from harness import collector, pipeline, stored, tick
+from sqlite_utils import Database
 
 from listener.collectors import Page
 from listener.collectors.rss import Rss, RssOptions
 from listener.errors import LimitError, PlatformError
 from listener.matching import BrandTerms
 from listener.mention import Query, epoch
+from listener.schema import migrations
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -397,3 +400,68 @@ def test_a_window_that_ends_in_milliseconds_ends_no_later_request() -> None:
 def test_a_feed_that_leads_nowhere_is_told_in_a_sentence(leads: str) -> None:
     with pytest.raises(PlatformError, match="is no address that can be asked, or leads to none"):
         read_feed(Reply("", 301, {"Location": leads}))
+
+
+def test_a_login_in_a_feeds_address_is_used_and_never_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "groundswell")
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(1, clock.now - 100, "Acme")]
+    with serving(server) as url:
+        login = url.replace("://", "://me:hunter22@")
+        feeds = [f"{login}/a", f"{url}/b?key=hunter23", f"{url}/b?key=hunter24", f"{url}/c"]
+        source = {"platform": "rss", "feeds": feeds, "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            server.script = ["500"] * 4
+            tick(line, clock, 600, 2)
+            names = {row["query"] for row in line.store.rows("SELECT query FROM cursors")}
+    assert server.requests[0].headers["authorization"].startswith("Basic ")
+    assert {r.query.get("key") for r in server.requests} == {None, "hunter23", "hunter24"}
+    assert len(names) == 4
+    assert f"feed:{url}/c" in names, "an address without a secret is its own name"
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"hunter" not in kept
+    assert "hunter" not in caplog.text
+
+
+def test_a_store_from_before_forgets_the_logins_of_its_feeds(tmp_path: Path) -> None:
+    old = Database(tmp_path / "test.db")
+    migrations.apply(old, stop_before="m018_feeds_without_their_logins")
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(1, clock.now - 100, "Acme")]
+    with serving(server) as url:
+        address = url.replace("://", "://me:hunter22@") + "/a"
+        old["cursors"].insert(
+            {
+                "source": "rss",
+                "query": f"feed:{address}",
+                "cursor": '{"etag": "\\"1\\""}',
+                "updated_at": 1,
+            }
+        )
+        old["payloads"].insert_all(
+            {
+                "key": f"rss:{n}",
+                "payload": json.dumps({"feed_url": feed, "title": "é"}),
+                "stored_at": 1,
+            }
+            for n, feed in enumerate((address, "https://n.example/a"))
+        )
+        old.close()
+        source = {"platform": "rss", "feeds": [address], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            payloads = [
+                json.loads(r["payload"]) for r in line.store.rows("SELECT payload FROM payloads")
+            ]
+    assert [r.headers.get("if-none-match") for r in server.requests] == ['"1"'], (
+        "it goes on where it stood"
+    )
+    assert [p["feed_url"] for p in payloads] == [
+        url.replace("://", "://***@") + "/a", "https://n.example/a",
+    ]  # fmt: skip
+    assert {p["title"] for p in payloads} == {"é"}
