@@ -23,7 +23,13 @@ from listener.collectors.packing import Grammar, candidates, search_queries
 from listener.collectors.reading import mapping, maybe_when
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
 from listener.config import Span
-from listener.errors import AuthError, PlatformError
+from listener.errors import (
+    AuthError,
+    CollectorError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
 from listener.mention import Post, Query
 
 if TYPE_CHECKING:
@@ -176,19 +182,27 @@ class Mastodon(NetCollector):
             ids = [i for entry in found if (i := _id(entry)) is not None]
             if walk.newest is None and ids:
                 walk.newest = max(ids)
-            complete = not ids or min(ids) <= walk.lower or _older(found, since)
+            # A server that does not know ``max_id`` shows the same page again and again.
+            stuck = bool(ids) and walk.at is not None and min(ids) >= walk.at
+            complete = not ids or stuck or min(ids) <= walk.lower or _older(found, since)
             walk.at = min(ids, default=walk.at)
             statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
             statuses = [_read_from(server, s) for s in statuses if s is not None]
+            refused = None
             if self.wants.parents:
-                statuses = self._with_parents(client, statuses)
+                statuses, refused = self._with_parents(client, statuses)
+            left_out = stuck and kind != "mentions"  # the ids of notifications tell no time
             yield self.page(
                 statuses,
                 walk.cursor(complete),
                 where=query.name,
                 asked=PAGE,
                 complete=complete,
+                truncated=stuck,
+                hole=(_seconds(walk.lower), _seconds(min(ids))) if left_out else None,
             )
+            if refused is not None:
+                raise refused
             if complete:
                 return
 
@@ -231,11 +245,18 @@ class Mastodon(NetCollector):
         body = self.through(lambda: client.account_lookup(handle.lstrip("@")))
         return str(self.expect(body, dict, f"the account {handle}").get("id"))
 
-    def _with_parents(self, client: Client, statuses: list[Any]) -> list[Any]:
-        """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only."""
+    def _with_parents(
+        self, client: Client, statuses: list[Any]
+    ) -> tuple[list[Any], CollectorError | None]:
+        """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only.
+
+        Where the server does not show them, the statuses stay as they are: they are not lost for it.
+        With them comes what the server said, where it asks to be left alone.
+        """
         known = (mapping(status) for status in statuses)
         uris = {s["id"]: s.get("uri") for s in known if isinstance(s.get("id"), str)}
         out, looked_up = [], 0
+        refused: CollectorError | None = None
         for status in statuses:
             parent = mapping(status).get("in_reply_to_id")
             if not isinstance(parent, str):
@@ -243,10 +264,15 @@ class Mastodon(NetCollector):
                 continue
             if parent not in uris and looked_up < MOST_PARENTS:
                 looked_up += 1
-                body = self.through(partial(client.status, parent))
-                uris[parent] = mapping(body).get("uri")
+                try:
+                    body = self.through(partial(client.status, parent))
+                    uris[parent] = mapping(body).get("uri")
+                except CollectorError as error:
+                    looked_up = MOST_PARENTS
+                    if isinstance(error, LimitError | UnreachableError) or error.resets_at:
+                        refused = error
             out.append({**status, "in_reply_to_uri": uris.get(parent)})
-        return out
+        return out, refused
 
     # threads, answers, deletions ------------------------------------------------------------------
 
@@ -275,7 +301,9 @@ class Mastodon(NetCollector):
         found = [_read_from(server, status) for status in statuses_in(body)]
         if self._shown_by(post) == server:
             found.append(dict(post.raw))
-        found = self._with_parents(client, found)
+        found, refused = self._with_parents(client, found)
+        if refused is not None:
+            raise refused
         return self.page(found, {}, where="context", complete=True, threads_read=True)
 
     def recheck(
@@ -355,6 +383,11 @@ def _older(entries: Sequence[Any], since: float | None) -> bool:
     """Whether one of these was made before ``since``."""
     times = [t for e in entries if (t := maybe_when(mapping(e).get("created_at"))) is not None]
     return since is not None and any(t.timestamp() < since for t in times)
+
+
+def _seconds(status: int) -> float:
+    """When a status was made, by its id."""
+    return status / 2**16 / 1000
 
 
 def _id(entry: Any) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from fake import Reply, SimClock, serving
+from fake import Reply, Request, SimClock, serving
 from fake_mastodon import FakeMastodon
 from harness import collector, pipeline, stored, tick, walk
 
@@ -252,3 +253,65 @@ def test_a_page_of_a_hashtag_is_one_request() -> None:
         with pytest.raises(LimitError):
             walk(collector("mastodon", clock, servers=[url]), TAG)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "waits"),
+    [
+        (Reply({"error": "This method requires an authenticated user"}, 401), False),
+        (Reply({"error": "not for strangers"}, 403), False),
+        (Reply("<html>oops</html>", 500), False),
+        (Reply({"error": "slow down"}, 429, {"Retry-After": "7200"}), True),
+    ],
+)
+def test_statuses_are_not_lost_where_their_parents_are_not_shown(
+    reply: Reply, waits: bool, tmp_path: Path
+) -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(60):
+        server.add(clock.now - 60 - n, f"#acme {n}", in_reply_to_id=str(100 + n))
+    plain, looked_up = server.answer, []
+
+    def answer(request: Request) -> Reply:
+        if "/statuses/" not in request.path:
+            return plain(request)
+        looked_up.append(request.path)
+        return reply
+
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 60, 1)
+            assert len(stored(line, "text")) == (40 if waits else 60), "a page is kept whole"
+            assert bool(line.store.holds()) is waits
+            assert len(set(looked_up)) == (1 if waits else 2), "one a page, not one a status"
+            if waits:
+                tick(line, clock, 3000, 2)
+                assert len(looked_up) == 1
+                reply.status = 404
+                tick(line, clock, 3600, 1)
+                assert len(stored(line, "text")) == 60
+
+
+def test_a_server_that_does_not_page_ends_the_walk_and_tells_what_it_left_out() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(90):
+        server.add(clock.now - 60 - n, f"#acme {n}")
+    plain = server.answer
+
+    def answer(request: Request) -> Reply:
+        request.query.pop("max_id", None)
+        return plain(request)
+
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        one = collector("mastodon", clock, servers=[url], parents=False)
+        pages = list(islice(one.fetch(TAG, None), 10))
+    assert len(pages) == 2
+    last = pages[-1].coverage
+    assert pages[-1].complete
+    assert last.truncated
+    assert last.hole_end == START - timedelta(seconds=99), "the oldest of the forty that it shows"
