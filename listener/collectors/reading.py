@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 from listener.collectors import Reject
@@ -169,6 +170,16 @@ def unique(values: Iterable[object]) -> tuple[str, ...]:
 def bare_links(text: str) -> list[str]:
     """Addresses that stand in a text as they are, for payloads that do not list them."""
     return [found.rstrip(".,;:!?\"'") for found in _BARE.findall(text)]
+
+
+def feed_in(content: bytes, headers: Mapping[str, str] | None = None) -> Any:
+    """The feed in an answer, as feedparser reads it.
+
+    It gets a stream: bytes it would take for the name of a file first, and open what a server names.
+    """
+    import feedparser
+
+    return feedparser.parse(BytesIO(content), response_headers=dict(headers or {}))
 
 
 def without_login(text: str) -> str:

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlencode, urlsplit
 
-import feedparser
 from pydantic import Field
 
 from listener.collectors import Cursor, Options, Page, Reject
 from listener.collectors.http import Guard, NetOptions, Unreadable
 from listener.collectors.packing import Grammar, search_queries
-from listener.collectors.reading import kept, maybe_when, name_of_address
+from listener.collectors.reading import feed_in, kept, maybe_when, name_of_address
 from listener.collectors.rss_payloads import entry_payload, to_post
 from listener.collectors.walk import NetCollector
 from listener.errors import AuthError, PlatformError
@@ -118,7 +117,7 @@ class Rss(NetCollector):
             raise PlatformError(
                 f"rss: {self.guard.redact(url)} answered {answer.status_code}; check the address"
             )
-        feed = feedparser.parse(answer.content, response_headers=_encoding_of(answer))
+        feed = feed_in(answer.content, _encoding_of(answer))
         if not feed.version and not feed.entries:
             text = answer.content[:40_000].decode("utf-8", "replace")
             reject = Reject("a page that is no feed", self.guard.redact(url), kept(text))

@@ -465,3 +465,11 @@ def test_a_store_from_before_forgets_the_logins_of_its_feeds(tmp_path: Path) -> 
         url.replace("://", "://***@") + "/a", "https://n.example/a",
     ]  # fmt: skip
     assert {p["title"] for p in payloads} == {"é"}
+
+
+def test_a_body_that_names_a_file_here_opens_none(tmp_path: Path) -> None:
+    """feedparser takes what it is given for the name of a file first."""
+    file = tmp_path / "private.xml"
+    file.write_text(entries("Sun, 01 Mar 2026 10:00:00 GMT", text="Acme private"))
+    with pytest.raises(PlatformError, match="is no feed"):
+        read_feed(Reply(str(file), 200, {}, "text/xml"))
