@@ -169,23 +169,26 @@ class Mastodon(NetCollector):
     def _back(
         self, query: Query, walk: Walk, now: float, since: float | None = None
     ) -> Iterator[Page]:
-        """``lower``, ``newest`` and ``at`` are ids as numbers; those of notifications are
-        counters. What is older than ``since`` ends the walk too."""
+        """``lower`` and ``newest`` are ids as numbers (``_number``); those of notifications are
+        counters. ``at`` is an id. What is older than ``since`` ends the walk too."""
         kind, _, label = query.name.partition(":")
         server = self.server_of(query)
         client = self.client(server)
         account = self._account_id(client, label) if kind == "account" else None
         if walk.lower is None:
             walk.lower = self._lower(kind, walk.bound, now)
+        before: int | None = None
         while True:
             found = self._ask(client, kind, query, account, walk.at)
-            ids = [i for entry in found if (i := _id(entry)) is not None]
+            ids = {n: str(entry["id"]) for entry in found if (n := _number(entry)) is not None}
             if walk.newest is None and ids:
                 walk.newest = max(ids)
             # A server that does not know ``max_id`` shows the same page again and again.
-            stuck = bool(ids) and walk.at is not None and min(ids) >= walk.at
+            stuck = bool(ids) and before is not None and min(ids) >= before
             complete = not ids or stuck or min(ids) <= walk.lower or _older(found, since)
-            walk.at = min(ids, default=walk.at)
+            if ids:
+                before = min(ids)
+                walk.at = ids[before]
             statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
             statuses = [_read_from(server, s) for s in statuses if s is not None]
             refused = None
@@ -213,7 +216,7 @@ class Mastodon(NetCollector):
         return int(since - self.wants.overlap * 1000) << 16
 
     def _ask(
-        self, client: Client, kind: str, query: Query, account: str | None, at: int | None
+        self, client: Client, kind: str, query: Query, account: str | None, at: str | int | None
     ) -> list[Any]:
         """One page, newest first, of what is older than ``at``."""
         before = str(at) if at is not None else None
@@ -390,6 +393,10 @@ def _seconds(status: int) -> float:
     return status / 2**16 / 1000
 
 
-def _id(entry: Any) -> int | None:
-    value = mapping(entry).get("id")
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+def _number(entry: Any) -> int | None:
+    """An id as a number that grows with time. Mastodon's own are such; other programs that speak as it
+    does have letters in theirs, which stand for the time that the entry names."""
+    value, made = mapping(entry).get("id"), maybe_when(mapping(entry).get("created_at"))
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return id_at(made) if isinstance(value, str) and value and made is not None else None

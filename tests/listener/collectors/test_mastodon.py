@@ -315,3 +315,38 @@ def test_a_server_that_does_not_page_ends_the_walk_and_tells_what_it_left_out() 
     assert pages[-1].complete
     assert last.truncated
     assert last.hole_end == START - timedelta(seconds=99), "the oldest of the forty that it shows"
+
+
+def test_a_server_whose_ids_have_letters_is_walked_back_as_well(tmp_path: Path) -> None:
+    """Pleroma and others speak as Mastodon does; their ids tell no time."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+
+    def spelled(number: str) -> str:
+        return "A" + number.translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+
+    def answer(request: Request) -> Reply:
+        if "max_id" in request.query:
+            letters = request.query["max_id"].removeprefix("A")
+            request.query["max_id"] = letters.translate(str.maketrans("ABCDEFGHIJ", "0123456789"))
+        reply = plain(request)
+        reply.body = [{**s, "id": spelled(s["id"])} for s in reply.body]
+        return reply
+
+    plain = server.answer
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            for n in range(100):
+                server.add(clock.now - 60 - n * 60, f"#acme {n}")
+            tick(line, clock, 60, 1)
+            assert len(stored(line, "text")) == 100
+            for n in range(100):
+                server.add(clock.now + 100 + n, f"#acme later {n}")
+            asked = len(server.requests)
+            tick(line, clock, 3600, 1)
+            assert len(stored(line, "text")) == 200
+            assert len(server.requests) - asked == 4, (
+                "into the last half hour of before, no further"
+            )
