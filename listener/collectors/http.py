@@ -226,8 +226,9 @@ class Guard:
             at = f"; it resets at {_clock(resets)}" if resets else "; it did not say until when"
             what = "credits or quota are used up" if status != 429 else "too many requests"
             message = f"{self.platform}: {host} answered {status} ({what}{at}). {detail}".strip()
-            wait = None if resets is None else max(0.0, resets - self.now())
-            return LimitError(message, resets), (self.patience + 1.0 if status != 429 else wait)
+            if resets is None or status != 429:  # asking again at once would only be counted too
+                return LimitError(message, resets), self.patience + 1.0
+            return LimitError(message, resets), max(0.0, resets - self.now())
         if status in (401, 403) and not any(reason in detail for reason in self.harmless):
             return AuthError(self.refusal(host, status, detail)), None
         if status in TRANSIENT_STATUS:

@@ -86,6 +86,15 @@ def test_a_host_that_takes_no_connection_is_out_of_reach_for_every_query(
     assert "dark.example" in str(told.value)
 
 
+def test_a_limit_that_names_no_end_is_not_asked_again_at_once() -> None:
+    clock = SimClock(START)
+    server = Scripted(clock, Reply("", 429))
+    with serving(server) as url, pytest.raises(LimitError, match="did not say until when") as told:
+        session(clock).get(url)
+    assert told.value.resets_at is None
+    assert len(server.requests) == 1
+
+
 def test_a_reply_is_never_posted_twice() -> None:
     clock = SimClock(START)
     server = Scripted(clock, Reply({"ok": 1}))
