@@ -20,6 +20,7 @@ from listener.errors import (
     BudgetError,
     CollectorError,
     LimitError,
+    NoAnswerError,
     PlatformError,
     UnreachableError,
 )
@@ -101,7 +102,7 @@ class Turn:
             self._queries[host].append(query.name)
         self.several = len(self._queries) > 1
         self._answered: set[tuple[str, str]] = set()
-        self._refused: dict[str, int] = defaultdict(int)  # logins, by host
+        self._doubted: set[tuple[str, type[CollectorError]]] = set()  # hosts, and by what
         self._failed = ""  # the last failure of a query
         self._unreachable = False
         self._said: list[str] = []  # what fails in this round
@@ -175,13 +176,14 @@ class Turn:
     def _of_the_host(self, error: CollectorError, host: str) -> bool:
         """Whether what failed would fail for the host's other queries too.
 
-        One refusal may be of the query (a permission that a token lacks); two, where nothing has been
-        answered, are of the login.
+        One refusal may be of the query (a permission that a token lacks), as may one time-out; two,
+        where nothing has been answered, are of the login, or of the host.
         """
-        if not isinstance(error, AuthError):
+        if not isinstance(error, AuthError | NoAnswerError):
             return asks_to_wait(error)
-        self._refused[host] += 1
-        return self._refused[host] > 1 and not any(h == host for h, _ in self._answered)
+        again = (host, type(error)) in self._doubted
+        self._doubted.add((host, type(error)))
+        return again and not any(h == host for h, _ in self._answered)
 
     def _hold(
         self, host: str, queries: Sequence[str], error: CollectorError, now: int, *, of_host: bool,

@@ -10,6 +10,7 @@ GroundswellError
     ├── LimitError      429 or a quota: carries when it resets
     ├── BudgetError     our own budget is used up: carries when it renews
     └── PlatformError   5xx, time-outs, answers that cannot be read
+        ├── NoAnswerError      the host took a request and did not answer in time
         └── UnreachableError   the host cannot be reached: the same for every query of a source
 
 A message names what was found, what is allowed and the next step; the command line prints it as one
@@ -85,6 +86,10 @@ class BudgetError(LimitError):
 
 class PlatformError(CollectorError):
     """A server error, a time-out, or an answer that cannot be read."""
+
+
+class NoAnswerError(PlatformError):
+    """The host did not answer in time: it is down, or this query asks too much of it."""
 
 
 class UnreachableError(PlatformError):

@@ -34,6 +34,7 @@ from listener.errors import (
     AuthError,
     CollectorError,
     LimitError,
+    NoAnswerError,
     PlatformError,
     UnreachableError,
 )
@@ -263,7 +264,7 @@ class Guard:
         host = _host(url)
         kind = type(error).__name__
         if "timeout" in kind.lower() and kind != "ConnectTimeout":
-            return PlatformError(
+            return NoAnswerError(
                 f"{self.platform}: {host} did not answer in time; tried again later"
             )
         return UnreachableError(

@@ -13,7 +13,14 @@ from sqlite_utils import Database
 
 from listener.collectors import Collector, Coverage, Cursor, Page
 from listener.config import Config
-from listener.errors import AuthError, CollectorError, LimitError, PlatformError, UnreachableError
+from listener.errors import (
+    AuthError,
+    CollectorError,
+    LimitError,
+    NoAnswerError,
+    PlatformError,
+    UnreachableError,
+)
 from listener.mention import Post, Query, epoch
 from listener.pipeline import Pipeline
 from listener.schema import migrations
@@ -198,6 +205,19 @@ def test_one_refused_permission_is_a_querys_and_a_refused_login_is_told_after_tw
     Feeds.fails = {}
     assert it.round(0) == ["a@", "b@", "c@"], "the secret was mended before this start"
     assert it.why == ""
+
+
+def test_a_host_that_does_not_answer_in_time_is_not_waited_for_once_a_query(
+    line: Callable[..., Line],
+) -> None:
+    it = line("a@slow", "b@slow", "c@slow", "d@two")
+    Feeds.fails = {
+        name: NoAnswerError("no answer in time") for name in ("a@slow", "b@slow", "c@slow")
+    }
+    assert it.round() == ["a@slow", "b@slow", "d@two"]
+    assert it.round(0.2) == ["d@two"]
+    del Feeds.fails["a@slow"]
+    assert it.round() == ["a@slow", "b@slow", "c@slow", "d@two"], "too much is asked by b and c"
 
 
 def test_a_query_that_brings_a_page_before_it_fails_begins_with_short_pauses_again(
