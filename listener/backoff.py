@@ -30,7 +30,7 @@ from listener.store import Store
 log = logging.getLogger("groundswell")
 
 THREADS = "threads"  # what the ledger calls the reading of conversations
-# Of queries by name: what part of each brand's posts on its platform each of them brings.
+# Of queries by name: what part of each brand's posts on its platform each of them brings, at most.
 Shares = Callable[[Sequence[str]], Mapping[str, Mapping[str, float]]]
 
 

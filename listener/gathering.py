@@ -10,7 +10,6 @@ import json
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +22,7 @@ from listener.collectors.columns import platform_name
 from listener.config import Config, Source
 from listener.errors import BudgetError, CollectorError, GroundswellError, PlatformError
 from listener.mention import Post, Query, epoch
-from listener.store import Saved, Store
+from listener.store import Filter, Saved, Store
 
 if TYPE_CHECKING:
     from listener.matching import Matcher
@@ -315,32 +314,25 @@ class Gathering:
         return saved
 
     def _shares(self, source: Source, names: Sequence[str]) -> dict[str, dict[str, float]]:
-        """What part of each brand's posts on its platform these queries of a source have brought.
+        """What part of each brand's posts on its platform these queries of a source have brought, at
+        most, in the last two weeks.
 
-        By the ledger of the last two weeks, as far as it tells: of a page it knows how many posts were
-        new and how many name a brand, not which brand. A query that serves several brands therefore
-        counts for each of them with all that it brought.
+        Of a page the ledger knows how many posts were new and name a brand, not which brand. A query
+        that serves several brands therefore counts for each of them with all that it brought.
         """
-        brought = self.store.brought(epoch(self.clock()) - HABIT)
-        whole: dict[str, int] = defaultdict(int)
-        mine: dict[str, Query] = {}
-        for other in self.config.sources:
-            if not other.enabled or _home(other.platform) != _home(source.platform):
-                continue
-            for query in self.queries(other):
-                for brand in query.brands:
-                    whole[brand] += brought.get((other.name, query.name), 0)
-                if other.name == source.name:
-                    mine[query.name] = query
-        return {
-            name: {
-                brand: brought[source.name, name] / whole[brand]
-                for brand in mine[name].brands
-                if brought.get((source.name, name))
-            }
-            for name in names
-            if name in mine
-        }
+        since = epoch(self.clock()) - HABIT
+        brought = self.store.brought(since)
+        there = Filter(platforms=(_home(source.platform),), since=since)
+        whole = {row["brand"]: row["posts"] for row in self.store.counts_by(["brand"], there)}
+        found: dict[str, dict[str, float]] = {}
+        for query in self.queries(source):
+            if query.name in names and (posts := brought.get((source.name, query.name))):
+                found[query.name] = {
+                    brand: min(1.0, posts / whole[brand])
+                    for brand in query.brands
+                    if whole.get(brand)
+                }
+        return found
 
     def _account_read(self, source: Source, query: Query, brand: str | None, cut: bool) -> None:
         """All that one of the brands' own accounts wrote is here: whom they have not answered by

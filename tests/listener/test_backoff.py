@@ -328,7 +328,7 @@ def test_hours_are_not_known_while_the_query_that_brings_most_is_not_heard(
     now = epoch(it.now)
     assert it.status["failures"] == 0, "the feed is heard"
     deaf = [(heard + 600, now - now % HOUR)]  # the hour in which it was heard is known
-    # Of Acme's posts 8 in 12 (a feed that serves two brands counts with all of its posts).
+    # Of Acme's posts 8 in 9.
     assert it.store.gaps_by_brand(since, now) == {"Acme": deaf, "Zenith": []}
     assert it.store.gaps(Filter(brands=("Acme",)), now) == deaf
     assert it.store.gaps(Filter(brands=("Zenith",)), now) == []
@@ -343,14 +343,33 @@ def test_hours_are_known_while_a_query_that_brings_little_is_not_heard(
 ) -> None:
     it = line()
     known_habit(it)
-    Feeds.texts["tag@one"] = ["Acme"] * 2
+    Feeds.texts = {"tag@one": ["Acme"] * 2, "feed@two": ["Acme"] * 4 + ["Zenith"] * 9}
     for _ in range(14 * 24):
         it.round(60)  # the habit of before is forgotten after two weeks
+    it.pipeline.count()
     Feeds.fails = {"tag@one": PlatformError("tag answered 500")}
     for _ in range(4):
         it.round(60)
     it.pipeline.count()
     assert it.store.gaps(Filter(brands=("Acme",)), epoch(it.now)) == []
+
+
+def test_a_query_of_a_small_brand_hides_it_beside_a_feed_of_a_large_one(
+    line: Callable[..., Line],
+) -> None:
+    it = line()
+    known_habit(it)
+    Feeds.texts = {"tag@one": ["Acme"], "feed@two": ["Zenith"] * 30}
+    for _ in range(14 * 24):
+        it.round(60)
+    it.pipeline.count()
+    Feeds.fails = {"tag@one": PlatformError("tag answered 500")}
+    for _ in range(4):
+        it.round(60)
+    it.pipeline.count()
+    gaps = it.store.gaps_by_brand(epoch(it.now) - DAY, epoch(it.now))
+    assert [end - start for start, end in gaps["Acme"]] == [3 * HOUR]
+    assert gaps["Zenith"] == []
 
 
 def test_a_spike_is_not_over_while_what_told_of_it_is_not_heard(line: Callable[..., Line]) -> None:
