@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import timegm
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from listener.collectors import reading as r
 from listener.mention import Author, Post, moment
@@ -18,7 +18,7 @@ def entry_payload(entry: Any, feed: Any, feed_url: str) -> dict[str, Any]:
         "entry_id": entry.get("id") or entry.get("link"),
         "title": entry.get("title"),
         "content": html,
-        "link": entry.get("link"),
+        "link": _absolute(feed_url, entry.get("link")),
         "author": entry.get("author") or (entry.get("source") or {}).get("title"),
         "published": _time(entry, "published") or _time(entry, "updated"),
         "updated": _time(entry, "updated"),
@@ -27,6 +27,18 @@ def entry_payload(entry: Any, feed: Any, feed_url: str) -> dict[str, Any]:
         "feed_title": feed.get("title"),
         "feed_url": feed_url,
     }
+
+
+def _absolute(feed_url: str, link: Any) -> Any:
+    """A link as people can open it: some feeds leave their own host out."""
+    if not isinstance(link, str) or not link:
+        return link
+    try:
+        base = urlsplit(feed_url)
+        base = base._replace(netloc=base.netloc.rpartition("@")[2])  # its login opens no page
+        return urljoin(base.geturl(), link)
+    except ValueError:
+        return link
 
 
 def _time(entry: Any, field: str) -> Any:

@@ -473,3 +473,21 @@ def test_a_body_that_names_a_file_here_opens_none(tmp_path: Path) -> None:
     file.write_text(entries("Sun, 01 Mar 2026 10:00:00 GMT", text="Acme private"))
     with pytest.raises(PlatformError, match="is no feed"):
         read_feed(Reply(str(file), 200, {}, "text/xml"))
+
+
+def test_a_link_without_a_host_is_the_feeds_own_and_its_login_is_not_in_it() -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    date = "<pubDate>Sat, 28 Feb 2026 10:00:00 GMT</pubDate>"
+    item = f"<item><title>Acme</title><link>/news/1?a=b</link>{date}</item>"
+    xml = f'<rss version="2.0"><channel><title>N</title>{item}</channel></rss>'
+    server.answer = lambda request: Reply(xml, 200, {}, "text/xml")  # type: ignore[method-assign]
+    with serving(server) as url:
+        login = url.replace("://", "://me:hunter22@")
+        one = collector("rss", clock, feeds=[f"{login}/feeds/all"])
+        (page,) = one.fetch(
+            one.plan_queries([BrandTerms("Acme", ("Acme",))], one.context.options)[0][0], None
+        )
+    (post,) = page.posts
+    assert post.url == f"{url}/news/1?a=b"
+    assert post.native_id == f"{urlsplit(url).hostname}//news/1?a=b", "its key stays as it was"
