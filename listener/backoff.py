@@ -102,6 +102,7 @@ class Turn:
             self._queries[host].append(query.name)
         self.several = len(self._queries) > 1
         self._answered: set[tuple[str, str]] = set()
+        self._heard: set[tuple[str, str]] = set()  # to the end
         self._doubted: set[tuple[str, type[CollectorError]]] = set()  # hosts, and by what
         self._failed = ""  # the last failure of a query
         self._unreachable = False
@@ -131,6 +132,7 @@ class Turn:
         """The query's walk ended without a failure; where it was answered, nothing holds it back."""
         if (host, query) not in self._answered:
             return
+        self._heard.add((host, query))
         if self.store.release_query(self.source.name, host, query):
             log.info("%s answers again (%s)", self.source.name, query)
 
@@ -144,8 +146,8 @@ class Turn:
         if not self._of_the_host(error, host):
             self._hold(host, [query], error, now, of_host=False)
         elif host and self.several and not isinstance(error, BudgetError):
-            self._hold(host, self._queries[host] or [query], error, now, of_host=True, of=query,
-                       quietly=quietly)  # fmt: skip
+            of_it = self._queries[host] or [query]
+            self._hold(host, of_it, error, now, of_host=True, of=query, quietly=quietly)
         else:
             self._hold_source(query, error, now)
 
@@ -210,6 +212,7 @@ class Turn:
             host=host,
             of_host=of_host,
             held={q: shares.get(q, {}) for q in queries},
+            heard=[q for q in queries if (host, q) in self._heard],
             open_until=until,
             held_by=_held_by(error),
             failures=failures + 1,

@@ -398,13 +398,13 @@ class Collected(Base):
         self, *, source: str, platform: str, query: str, reason: str, now: int, host: str,
         of_host: bool, held: Mapping[str, Mapping[str, float]], open_until: int, before: int,
         held_by: str = "platform", failures: int = 1, limited: bool = False, requests: int = 1,
-        cost_usd: float = 0.0,
+        cost_usd: float = 0.0, heard: Collection[str] = (),
     ) -> None:  # fmt: skip
         """A failure of ``query`` goes into the ledger; ``held`` are left alone until ``open_until``.
 
         Those are queries of one host, each with the part of each brand's posts that it brings: the one
         that failed, or all of them, where what failed is ``of_host``. They were heard last when they
-        were last answered ``before`` this round.
+        were last answered ``before`` this round; those of ``heard``, in it.
         """
         with self.write() as db:
             _failed_request(db, source, platform, query, reason, now, limited, requests, cost_usd)
@@ -417,8 +417,9 @@ class Collected(Base):
                 "last_error = excluded.last_error, failures = excluded.failures",
                 [
                     (
-                        source, host, name, int(of_host), source, name, before, _json(shares),
-                        open_until, held_by, reason, failures,
+                        source, host, name, int(of_host),
+                        source, name, now + 1 if name in heard else before,
+                        _json(shares), open_until, held_by, reason, failures,
                     )
                     for name, shares in held.items()
                 ],

@@ -189,6 +189,22 @@ def test_a_host_that_limits_waits_by_itself_and_its_source_is_no_failing_one(
     assert [q["query"] for q in it.status["failing_queries"]] == ["b@two"]
 
 
+def test_what_a_host_answered_before_it_asked_to_wait_was_heard_until_then(
+    line: Callable[..., Line],
+) -> None:
+    it = line("a@one", "b@two", "c@two", "d@two")
+    it.round()
+    before = epoch(it.now)
+    Feeds.fails = {"c@two": LimitError("two answered 429", resets_at=it.now.timestamp() + 1500)}
+    assert it.round() == ["a@one", "b@two", "c@two"]
+    assert it.round() == ["a@one"], "its host waits as a whole"
+    rows = {row["query"]: row["heard_at"] for row in it.store.query_holds("feeds")}
+    assert rows == {"b@two": before + 600, "c@two": before, "d@two": before}
+    Feeds.fails = {}
+    assert it.round() == ["a@one", "b@two", "c@two", "d@two"]
+    assert it.status["failing_queries"] == []
+
+
 def test_one_refused_permission_is_a_querys_and_a_refused_login_is_told_after_two(
     line: Callable[..., Line],
 ) -> None:
