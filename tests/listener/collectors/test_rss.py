@@ -491,3 +491,15 @@ def test_a_link_without_a_host_is_the_feeds_own_and_its_login_is_not_in_it() -> 
     (post,) = page.posts
     assert post.url == f"{url}/news/1?a=b"
     assert post.native_id == f"{urlsplit(url).hostname}//news/1?a=b", "its key stays as it was"
+
+
+def test_an_answer_that_cannot_be_read_is_counted_once(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.answer = lambda request: Reply("<html>a page</html>", 200)  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "rss", "feeds": [f"{url}/a"], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 3)
+            assert line.store.spent("rss", 0)[0] == len(server.requests) == 3
+            assert line.store.value("SELECT COUNT(*) FROM rejects") == 3
