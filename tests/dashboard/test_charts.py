@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dashboard import charts, look
+from listener.gazetteer import gazetteer
 from listener.mention import epoch
 from listener.store import Store
 from tests.dashboard import seed
@@ -64,3 +65,20 @@ def test_a_day_on_trends_and_on_the_wall_is_a_day(
     assert size > HOUR
     assert all(t % size == 0 for t in net["from_s"])
     assert net["from_s"].iloc[0] < net["at_s"].iloc[0] == volume["at_s"].iloc[0]
+
+
+def test_every_country_that_a_place_can_be_in_has_its_full_name_and_its_own_middle() -> None:
+    """Australia bore the name, and the ring of its spikes the place, of a reef in the Timor Sea."""
+    known, names = charts.world(), charts.names()
+    assert names["AU"] == "Australia"
+    east, north = known["points"]["AU"]
+    assert 125 < east < 145
+    assert -32 < north < -18
+    of_the_past = {"AN", "CS"}
+    assert set(gazetteer().countries) - of_the_past <= set(names)
+    assert [n for n in names.values() if n.endswith(".") or "Is." in n] == []
+    shapes = known["topology"]["objects"]["countries"]["geometries"]
+    told = {s["properties"]["code"]: s["properties"]["name"] for s in shapes}
+    begins = {code: name[0] for code, name in told.items() if code}
+    begins |= {"CD": "D", "MK": "N", "SZ": "E"}  # said otherwise since the shapes were drawn
+    assert {code: names[code][0] for code in begins} == begins
