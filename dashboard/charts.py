@@ -24,6 +24,7 @@ from dashboard.look import Palette
 
 ROWS = "rows"
 Row = Mapping[str, Any]
+SHORT = 7 * 60  # seconds; the ticks of so short a time would name the same minute twice
 _MAP_FULL = 0.5  # a net of ±50 points has the full colour
 
 
@@ -81,7 +82,7 @@ def _axis(colours: Palette, **more: Any) -> alt.Axis:
 
 def _time_axis(colours: Palette, days: int) -> alt.X:
     """The time along the bottom, in hours, weekdays or dates as the span asks for."""
-    form = {1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
+    form = {0: "%H:%M:%S", 1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
     # A tick a day where days are named, or each would be named twice.
     ticks: object = {"interval": "day", "step": 1} if days == 15 else 7
     more = {"labelOverlap": True, "labelFlush": True, "tickCount": ticks}
@@ -473,9 +474,10 @@ def ledger(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int
         for r in rows
     ]  # fmt: skip
     frame = _stamp(made, zone) if made else pd.DataFrame(columns=["at", "source", "outcome"])
-    return Drawing(
-        _ledger_spec(colours, height, _days(rows)), frame, f"{len(made)} requests over time"
-    )
+    days = _days(rows)
+    if rows and max(r["at"] for r in rows) - min(r["at"] for r in rows) < SHORT:
+        days = 0
+    return Drawing(_ledger_spec(colours, height, days), frame, f"{len(made)} requests over time")
 
 
 @lru_cache(maxsize=8)

@@ -298,12 +298,15 @@ def _why(
 @_cached
 def mentions(
     stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None,
-    answer: str | None = None, opening: bool = False,
+    answer: str | None = None, opening: bool = False, basis: str | None = None,
+    spelling: tuple[str, str] | None = None,
 ) -> list[Row]:  # fmt: skip
-    """Mentions, newest first; of threads ``answered``, ``unanswered`` or ``unknown``, where asked."""
+    """Mentions, newest first; of threads ``answered``, ``unanswered`` or ``unknown``, where asked; of
+    places known by ``basis``, or found by a spelling (variant and kind)."""
     return _store().mentions(
-        where, limit=limit, offset=offset, contains=contains, thread_state=answer, opening=opening
-    )
+        where, limit=limit, offset=offset, contains=contains, thread_state=answer, opening=opening,
+        basis=basis, spelling=spelling,
+    )  # fmt: skip
 
 
 @_cached
@@ -375,6 +378,12 @@ def authors(stamp: str, where: Filter) -> int:
 @_cached
 def ledger(stamp: str, since: int, limit: int) -> list[Row]:
     return _store().coverage(since, limit)
+
+
+@_cached
+def rejects(stamp: str, limit: int, offset: int = 0) -> list[Row]:
+    """Rows that could not be read, newest first."""
+    return _store().rejects(limit, offset)
 
 
 @_minutely

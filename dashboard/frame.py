@@ -39,8 +39,8 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)  # in every zone afte
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
 GROUP = "group:"
-# What an address names within a filter: another filter has other pages, hours and themes.
-WITHIN = ("page", "at", "theme")
+# What an address names within a filter: another filter has other pages, hours, themes and spellings.
+WITHIN = ("page", "at", "theme", "spelling", "kind")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,13 @@ def outside(url: str | None) -> str:
     )
 
 
-def inside(page: str, words: str, **query: object) -> str:
+class Made(str):
+    """HTML of ours, made safe already: what a table takes as it is."""
+
+    __slots__ = ()
+
+
+def inside(page: str, words: str, **query: object) -> Made:
     """A link to another view of ours with its filter; ``words`` must be safe already."""
     pairs = [
         (key, str(one))
@@ -80,7 +86,7 @@ def inside(page: str, words: str, **query: object) -> str:
         if one not in (None, "")
     ]
     target = f"/{quote(page)}" + (f"?{urlencode(pairs)}" if pairs else "")
-    return f'<a class="gs-in" href="{escape(target, quote=True)}" target="_self">{words}</a>'
+    return Made(f'<a class="gs-in" href="{escape(target, quote=True)}" target="_self">{words}</a>')
 
 
 def label(name: str | None, *, word: bool = True) -> str:
@@ -388,13 +394,14 @@ def plain_table(
 ) -> str:
     """A table whose first column is text and whose others are figures; cells are made safe here.
 
-    With ``links`` the first cell is HTML of ours already.
+    With ``links`` the first cell, and any that is a :class:`Made`, is HTML of ours already.
     """
     head = "".join(f"<th>{safe(h)}</th>" for h in heads)
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td>{cell if links and i == 0 else safe(cell)}</td>" for i, cell in enumerate(row)
+            f"<td>{cell if (links and i == 0) or isinstance(cell, Made) else safe(cell)}</td>"
+            for i, cell in enumerate(row)
         )
         + "</tr>"
         for row in rows
@@ -427,6 +434,20 @@ def net_words(t: figures.Tally) -> str:
         f"{figures.percent(t.net, True)} ({figures.percent(low, True)} to "
         f"{figures.percent(high, True)})"
     )
+
+
+def rejected_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:
+    """Rows that could not be read: when, of whom, where in it, why, and what they held."""
+    parts = []
+    for r in rows:
+        held = cut(r["payload"], SHOWN) if r["payload"] else "kept no longer"
+        parts.append(
+            f'<div class="gs-line"><span class="gs-facts">{safe(figures.clock(r["at"], zone))} · '
+            f"<b>{safe(r['source'])}</b> · {safe(cut(r['place'], 80))}</span>"
+            f"<div>{safe(cut(r['reason'], 240))}</div>"
+            f'<div class="gs-text gs-clamp" dir="auto">{safe(held)}</div></div>'
+        )
+    return "".join(parts)
 
 
 def ledger_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:

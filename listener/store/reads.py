@@ -181,12 +181,16 @@ class Reads(Base):
     def mentions(
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
         contains: str | None = None, thread_state: str | None = None, opening: bool = False,
+        basis: str | None = None, spelling: tuple[str, str] | None = None,
     ) -> list[Row]:  # fmt: skip
         """Mentions with their posts, newest first; ``contains`` is words of the text, big or small,
         with accents or without.
 
         With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
-        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
+        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts. With
+        ``basis`` only those whose place is known by it ("": not placed yet), as ``basis_counts`` has
+        them; with ``spelling``, a variant and its kind, all that it found, as ``variant_hits`` counts
+        them: those that a person marked as not the brand are among them.
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
@@ -198,10 +202,17 @@ class Reads(Base):
             values.append(thread_state)
         if opening:
             clause += " AND c.opening = 1"
+        if basis is not None:
+            clause += " AND COALESCE(m.basis, '') = ?"
+            values.append(basis)
+        if spelling is not None:
+            clause += " AND m.variant = ? AND m.kind = ?"
+            values += spelling
+        else:
+            clause += " AND m.wrong = 0"
         order = "ASC" if oldest_first else "DESC"
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND m.wrong = 0 ORDER BY m.created_at {order}, m.key "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} ORDER BY m.created_at {order}, m.key LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
 
@@ -347,6 +358,17 @@ class Reads(Base):
         """The ledger, newest first."""
         return self.rows(
             "SELECT * FROM coverage WHERE at >= ? ORDER BY id DESC LIMIT ?", (since, limit)
+        )
+
+    def rejects(self, limit: int = 50, offset: int = 0) -> list[Row]:
+        """Rows that could not be read, newest first: ``at, source, reason, place, payload``.
+
+        ``payload`` is empty where its time in retention is over.
+        """
+        return self.rows(
+            "SELECT at, source, reason, place, payload FROM rejects ORDER BY id DESC "
+            "LIMIT ? OFFSET ?",
+            (limit, offset),
         )
 
     def faults(self, since: int = 0, limit: int = 50) -> list[Row]:

@@ -82,3 +82,11 @@ def test_every_country_that_a_place_can_be_in_has_its_full_name_and_its_own_midd
     begins = {code: name[0] for code, name in told.items() if code}
     begins |= {"CD": "D", "MK": "N", "SZ": "E"}  # said otherwise since the shapes were drawn
     assert {code: names[code][0] for code in begins} == begins
+
+
+def test_requests_of_a_few_minutes_are_told_apart_by_seconds() -> None:
+    row = {"source": "rss", "returned": 1, "new": 1, "limited": 0, "failed": None, "truncated": 0}
+    for seconds, form in ((60, "%H:%M:%S"), (3600, "%H:%M")):
+        rows = [{**row, "at": NOW}, {**row, "at": NOW + seconds}]
+        spec = charts.ledger(rows, look.LIGHT, UTC).spec
+        assert spec["encoding"]["x"]["axis"]["format"] == form

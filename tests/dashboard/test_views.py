@@ -433,3 +433,91 @@ def test_coverage_says_all_is_well_only_of_the_time_it_looked_at(
     text = page_text(opened("coverage", db=writable, span="24h"))
     assert "No source was asked since then." in text
     assert "answered in full" not in text
+
+
+def way(text: str, words: str) -> dict[str, list[str]]:
+    """The address behind a figure, as its parameters; ``words`` are what the link says."""
+    found = re.search(rf'href="/\w+\?([^"]*)"[^>]*>{re.escape(words)}</a>', text)
+    assert found, words
+    return parse_qs(html.unescape(found[1]))
+
+
+def listed(text: str) -> int:
+    return len(re.findall(r'class="gs-post[ "]', text))
+
+
+def test_figures_of_coverage_open_into_what_they_count(opened: Open, writable: Path) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute(
+                "UPDATE mentions SET basis = NULL, country = NULL WHERE key IN ('bluesky:p900', "
+                "'bluesky:p901')"
+            )
+            db.execute("UPDATE mentions SET basis = 'tagged' WHERE key = 'bluesky:p902'")
+        store.mark_wrong("bluesky:p903", seed.BRANDS[0], True, "ana", epoch(seed.NOW))
+        store.recount()
+        counts = store.status(epoch(seed.NOW))["counts"]
+    text = page_text(opened("coverage", db=writable))
+    assert counts["counted"] == counts["mentions"] - 1
+    posts = page_text(
+        opened("mentions", db=writable, **way(text, f"{counts['counted']} mentions of a brand"))
+    )
+    assert f">{counts['counted']} posts<" in posts
+    assert "1 more not counted" in text
+    waiting = page_text(opened("mentions", db=writable, **way(text, "3")))
+    assert listed(waiting) == 3
+    unplaced = page_text(opened("mentions", db=writable, **way(text, "2 to be placed")))
+    assert "Not placed yet" in unplaced
+    assert listed(unplaced) == 2
+    tagged = page_text(opened("mentions", db=writable, **way(text, "tagged")))
+    assert "Place known by: tagged" in tagged
+    assert listed(tagged) == 1
+
+
+def test_rows_that_were_set_aside_open_from_coverage(opened: Open, writable: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    with Store(writable) as store, store.write() as db:
+        db.executemany(
+            "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
+            [(epoch(seed.NOW), "import:a.csv", f"no time in {n}", f"row {n}", hostile if n else "")
+             for n in range(43)],
+        )  # fmt: skip
+    text = page_text(opened("coverage", db=writable))
+    app = opened("coverage", db=writable, **way(text, "43"))
+    text = page_text(app)
+    assert ">43 rows<" in text
+    assert "no time in 42" in text
+    assert "<img" not in text
+    assert "no time in 0<" not in text
+    next(b for b in app.button if b.label == "Older").click().run()
+    assert "no time in 0<" in page_text(app)
+    assert "kept no longer" in page_text(app), "its time in retention is over"
+    next(b for b in app.button if b.label == "All of coverage").click().run()
+    assert "How places are known" in page_text(app)
+    assert "page" not in app.query_params
+
+
+def test_a_store_of_files_alone_is_no_stopped_pipeline(opened: Open, writable: Path) -> None:
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE health SET source = 'import:' || source, failures = 0")
+    text = page_text(opened("coverage", db=writable))
+    assert "only files were brought in" in text
+    assert "stopped" not in text
+
+
+def test_a_spelling_opens_into_all_that_it_found(opened: Open, writable: Path) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute(
+                "UPDATE mentions SET variant = 'aurroa air', kind = 'swapped letters' WHERE key IN "
+                "('bluesky:p900', 'bluesky:p901', 'bluesky:p902')"
+            )
+        store.mark_wrong("bluesky:p901", seed.BRANDS[0], True, "ana", epoch(seed.NOW))
+    text = page_text(opened("variants", db=writable))
+    app = opened("mentions", db=writable, **way(text, "3"))
+    found = page_text(app)
+    assert "Found by “aurroa air” (swapped letters)" in found
+    assert listed(found) == 3
+    assert "not this brand" in found
+    next(b for b in app.button if b.label == "All mentions").click().run()
+    assert listed(page_text(app)) > 3
