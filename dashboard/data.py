@@ -344,8 +344,18 @@ def thread(stamp: str, name: str, key: str) -> tuple[list[Row], int]:
 
 
 @_cached
-def unanswered(stamp: str, where: Filter, limit: int, offset: int = 0) -> list[Row]:
-    return _store().unanswered(where, limit=limit, offset=offset)
+def unanswered(
+    stamp: str, where: Filter, limit: int, offset: int = 0,
+    due: tuple[int | None, int | None] = (None, None),
+) -> list[Row]:  # fmt: skip
+    """Mentions nobody answered, first due first; with ``due`` those due after and by a moment."""
+    return _store().unanswered(where, limit=limit, offset=offset, due=due)
+
+
+@_cached
+def waiting(stamp: str, where: Filter, moment: int, soon: int) -> Row:
+    """How many wait, by when they are due: ``late``, within ``soon`` seconds, or ``later``."""
+    return _store().waiting(where, moment, soon)
 
 
 @_cached

@@ -17,7 +17,6 @@ REGIONS = 9
 NEWEST = 6
 WAITING = 3
 SPIKES = 4
-COUNTED = 500  # overdue mentions are counted up to here
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -142,17 +141,17 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         state: sum(r["cases"] for r in counts if r["thread_state"] == state)
         for state in ("unanswered", "unknown")
     }
-    rows = data.unanswered(stamp, at.where, COUNTED)
-    late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.clock)
-    more = "at least " if late >= COUNTED else ""
+    minute = at.clock - at.clock % 60  # asked anew each minute, not at each look
+    late = data.waiting(stamp, at.where, minute, HOUR)["late"]
     query = at.choice.query()
-    waiting = f"{more}{figures.count(late)} over target"
+    waiting = f"{figures.count(late)} over target"
     unread = pieces.inside(
         "mentions", f"{figures.count(states['unknown'])} in threads not read",
         **query, answer="unknown",
     )  # fmt: skip
     under = (
-        f"{'⚠ ' if late else ''}{pieces.inside('inbox', waiting, **query)}, copies left out"
+        f"{'⚠ ' if late else ''}{pieces.inside('inbox', waiting, **query, due='late')}, "
+        "copies left out"
         f"<br><em>{unread}: unknown</em>"
     )
     kind = "negative" if late else ""

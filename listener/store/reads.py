@@ -73,6 +73,12 @@ _MENTION = """
 """
 
 
+_WAITS = (
+    "c.thread_state = 'unanswered' AND c.state IN ('open', 'claimed') AND m.wrong = 0 "
+    "AND m.copy = 0 AND p.deleted_at IS NULL"
+)
+
+
 def _saying(words: str) -> tuple[str, list[str]]:
     """The condition that a post holds these words, and its parameters.
 
@@ -253,16 +259,43 @@ class Reads(Base):
         """How many posts of a conversation are stored."""
         return int(self.value("SELECT COUNT(*) FROM posts WHERE thread = ?", (thread,)))
 
-    def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
-        """Mentions nobody answered, first due first; unknown threads are counted apart."""
+    def unanswered(
+        self, where: Filter, *, limit: int = 50, offset: int = 0,
+        due: tuple[int | None, int | None] = (None, None),
+    ) -> list[Row]:  # fmt: skip
+        """Mentions nobody answered, first due first; unknown threads are counted apart.
+
+        With ``due``, two moments, those that are due after the first and by the second; what has no
+        time to be due by is due after every first and by no second.
+        """
         clause, values = where.where("created_at", "m.", null=True)
+        after, by = due
+        if after is not None:
+            clause += " AND (c.due_at IS NULL OR c.due_at > ?)"
+            values.append(after)
+        if by is not None:
+            clause += " AND c.due_at <= ?"
+            values.append(by)
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
-            "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "AND p.deleted_at IS NULL ORDER BY c.due_at, m.created_at, m.key, m.brand "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} AND {_WAITS} "
+            "ORDER BY c.due_at, m.created_at, m.key, m.brand LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
+
+    def waiting(self, where: Filter, now: int, soon: int) -> Row:
+        """How many of ``unanswered`` there are: ``late`` (due by now), due in the ``soon`` seconds
+        after that, and ``later`` (or at no time)."""
+        clause, values = where.where("created_at", "m.", null=True)
+        row = self.one(
+            "SELECT COUNT(*) AS waiting, COALESCE(SUM(c.due_at <= ?), 0) AS late, "
+            "COALESCE(SUM(c.due_at > ? AND c.due_at <= ?), 0) AS soon "
+            "FROM mentions m JOIN posts p ON p.key = m.key "
+            f"JOIN cases c ON c.key = m.key AND c.brand = m.brand WHERE {clause} AND {_WAITS}",
+            [now, now, now + soon, *values],
+        )
+        assert row is not None
+        later = row["waiting"] - row["late"] - row["soon"]
+        return {"late": row["late"], "soon": row["soon"], "later": later}
 
     def due_between(self, brand: str, since: int, until: int) -> list[Row]:
         """A brand's unanswered mentions whose answer is due in a span of time, first due first.

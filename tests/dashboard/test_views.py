@@ -194,15 +194,57 @@ def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> No
         waiting = [r["key"] for r in store.unanswered(Filter(), limit=1000)]
     assert len(waiting) > 60
     app = opened("inbox", span="all")
-    assert "1 to 30, first due first" in page_text(app)
+    assert f"1 to 30 of {len(waiting)}, first due first" in page_text(app)
     seen = re.findall(r"post=([^&\"]+)", page_text(app))
     next(b for b in app.button if b.label == "Due later").click().run()
     assert app.query_params["page"] in ("1", ["1"])
-    assert "31 to 60, first due first" in page_text(app)
+    assert f"31 to 60 of {len(waiting)}, first due first" in page_text(app)
     seen += re.findall(r"post=([^&\"]+)", page_text(app))
     assert [unquote(key) for key in seen] == waiting[:60]
     past = page_text(opened("inbox", span="all", page="999"))
     assert "Nobody else is known to wait." in past
+
+
+def test_what_is_due_within_the_hour_is_told_from_what_is_late(
+    opened: Open, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent who promised an answer within the hour need not page past what is late for days."""
+    from listener.store import Filter
+
+    monkeypatch.setenv("GROUNDSWELL_NOW", str(now := epoch(seed.NOW) - 1800))
+    with Store(filled / "seed.db") as store:
+        rows = store.unanswered(Filter(), limit=1000)
+    late = [r["key"] for r in rows if r["due_at"] <= now]
+    soon = [r["key"] for r in rows if now < r["due_at"] <= now + 3600]
+    later = [r["key"] for r in rows if r["due_at"] > now + 3600]
+    assert min(map(len, (late, soon, later))) > 0
+    wall = page_text(opened(span="all"))
+    asked = way(wall, f"{len(late)} over target")
+    assert asked["due"] == ["late"]
+    assert f"1 to 30 of {len(late)}, first due" in page_text(opened("inbox", **asked))
+    for name, keys in (("soon", soon), ("later", later)):
+        text = page_text(opened("inbox", span="all", due=name))
+        assert [unquote(k) for k in re.findall(r"post=([^&\"]+)", text)] == keys[:30]
+    app = opened("inbox", span="all", due="later", page="1")
+    choice = app.button_group[0]
+    assert choice.options == [
+        f"over target: {len(late)}", f"due within an hour: {len(soon)}", f"due later: {len(later)}",
+    ]  # fmt: skip
+    choice.set_value("soon").run()
+    assert app.query_params["due"] in ("soon", ["soon"])
+    assert "page" not in app.query_params
+    app.button_group[0].set_value(None).run()
+    assert "due" not in app.query_params
+
+
+def test_where_no_thread_was_read_nobody_knows_who_waits(opened: Open, writable: Path) -> None:
+    """The wall said "?", and the inbox beside it 0."""
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE cases SET thread_state = 'unknown', answered_at = NULL")
+    for view in ("live", "inbox"):
+        text = page_text(opened(view, db=writable))
+        assert re.search(r'gs-name">Unanswered</div><div class="gs-value">\?</div>', text), view
+        assert "none known" in text
 
 
 def test_of_past_days_what_is_due_and_open_is_told_by_now(opened: Open, filled: Path) -> None:
@@ -256,6 +298,13 @@ def test_a_figure_of_the_inbox_opens_into_as_many_posts(
         behind = store.mentions(Filter(), limit=1000, thread_state=answer, opening=True)
         assert len(behind) == total > 0
     text = page_text(opened("inbox", span="all"))
+    row = re.search(r"<tr><td>bluesky</td>(.*?)</tr>", text)
+    assert row
+    cell = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>(\d+)<', row[1])
+    assert cell
+    query = parse_qs(html.unescape(cell[1]))
+    assert query["platform"] == ["bluesky"]
+    assert f"{cell[2]} conversation" in page_text(opened("mentions", **query))
     link = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>{total}<', text)
     assert link
     query = {k: v[0] for k, v in parse_qs(html.unescape(link[1])).items()}
