@@ -333,6 +333,13 @@ def draw(drawing: charts.Drawing, key: str, *, pick: bool = False) -> list[dict[
     return list(chosen)
 
 
+def open_point(at: Scope, point: Mapping[str, object], **more: str | Sequence[str]) -> None:
+    """Go to the mentions of a point that was clicked in a chart; ``more`` narrows the filter."""
+    exact = f"{point['at_s']}-{point['end_s']}"
+    query: dict[str, str | Sequence[str]] = {**at.choice.query(), **more, "at": exact}
+    st.switch_page("views/mentions.py", query_params=query)
+
+
 def stop_when_nothing(state: data.State) -> None:
     """Say in plain words why there is nothing to show, and the next step; else do nothing."""
     if state.problem is None and data.span(state.stamp) is not None:

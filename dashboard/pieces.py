@@ -19,6 +19,7 @@ from dashboard.look import SIGNS, WORDS
 
 Row = Mapping[str, Any]
 SHOWN = 320  # characters of a post in a list; the mentions view shows all of it
+UNIT = 9  # characters of a figure with its unit ("16.8 s", "under 1 %"), which stay in one line
 MARKS = 4  # combining marks in a row that a letter keeps: more only paint over other lines
 
 
@@ -389,24 +390,23 @@ def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
     return f'<div class="gs-thread">{"".join(parts)}</div>' if parts else ""
 
 
-def plain_table(
-    heads: Sequence[str], rows: Sequence[Sequence[object]], *, links: bool = False
-) -> str:
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table whose first column is text and whose others are figures; cells are made safe here.
 
-    With ``links`` the first cell, and any that is a :class:`Made`, is HTML of ours already.
+    A cell that is :class:`Made` is HTML of ours already.
     """
     head = "".join(f"<th>{safe(h)}</th>" for h in heads)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{cell if (links and i == 0) or isinstance(cell, Made) else safe(cell)}</td>"
-            for i, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Made):
+        return f"<td>{value}</td>"
+    text = str(value)
+    # A figure is not parted from its unit, however narrow the screen.
+    kind = ' class="gs-num"' if " " in text and len(text) <= UNIT else ""
+    return f"<td{kind}>{safe(text)}</td>"
 
 
 def spike_words(row: Row) -> str:

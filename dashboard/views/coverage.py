@@ -184,11 +184,10 @@ def _basis(stamp: str, at: Scope) -> str:
                     basis="none" if r["basis"] == "not placed yet" else r["basis"],
                 ),
                 figures.count(r["mentions"]),
-                f"{figures.percent(r['mentions'] / whole)} %",
+                figures.share(r["mentions"], whole),
             )
             for r in found
         ],
-        links=True,
     )  # fmt: skip
 
 

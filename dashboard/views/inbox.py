@@ -11,7 +11,7 @@ from dashboard.frame import Scope
 
 SHOWN = 30
 SOON = figures.HOUR
-DUE = {"late": "over target", "soon": "due within an hour", "later": "due later"}
+DUE = {"late": "over target", "soon": "within an hour", "later": "later"}
 
 
 def show(stamp: str, at: Scope) -> None:

@@ -49,14 +49,7 @@ def show(stamp: str, at: Scope) -> None:
         with frame.card("newest"):
             _newest(stamp, at, names)
     if picked:
-        st.switch_page(
-            "views/mentions.py",
-            query_params={
-                **{k: v for k, v in at.choice.query().items() if k not in ("span", "from", "to")},
-                "span": at.choice.span,
-                "at": f"{picked[0]['at_s']}-{picked[0]['end_s']}",
-            },
-        )
+        frame.open_point(at, picked[0])
 
 
 def _trend(

@@ -90,3 +90,10 @@ def test_requests_of_a_few_minutes_are_told_apart_by_seconds() -> None:
         rows = [{**row, "at": NOW}, {**row, "at": NOW + seconds}]
         spec = charts.ledger(rows, look.LIGHT, UTC).spec
         assert spec["encoding"]["x"]["axis"]["format"] == form
+
+
+def test_a_point_between_two_gaps_is_seen() -> None:
+    hours = [{"at": NOW + 3600 * n, "end": NOW + 3600 * (n + 1), "posts": posts, "judged": 0}
+             for n, posts in enumerate((4.0, 5.0, None, 6.0, None, 7.0, 8.0))]  # fmt: skip
+    rows = charts.volume(hours, [], [], look.LIGHT, UTC).rows
+    assert rows["alone"].tolist() == [False, False, False, True, False, False, False]

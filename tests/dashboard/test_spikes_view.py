@@ -213,4 +213,4 @@ def test_a_click_says_whether_an_alert_was_worth_it(opened: Open, writable: Path
         assert [a["verdict"] for a in store.alerts()] == ["useful", "useful"]
     text = page_text(opened("spikes", db=writable))
     assert "useful of those judged" in text
-    assert "<td>100 %</td>" in text
+    assert '<td class="gs-num">100 %</td>' in text

@@ -228,7 +228,7 @@ def test_what_is_due_within_the_hour_is_told_from_what_is_late(
     app = opened("inbox", span="all", due="later", page="1")
     choice = app.button_group[0]
     assert choice.options == [
-        f"over target: {len(late)}", f"due within an hour: {len(soon)}", f"due later: {len(later)}",
+        f"over target: {len(late)}", f"within an hour: {len(soon)}", f"later: {len(later)}",
     ]  # fmt: skip
     choice.set_value("soon").run()
     assert app.query_params["due"] in ("soon", ["soon"])
@@ -570,3 +570,97 @@ def test_a_spelling_opens_into_all_that_it_found(opened: Open, writable: Path) -
     assert "not this brand" in found
     next(b for b in app.button if b.label == "All mentions").click().run()
     assert listed(page_text(app)) > 3
+
+
+def put_countries(path: Path, judged: dict[str, list[int]]) -> None:
+    """A store with so many judged posts of each country on each of the days up to now."""
+    made = [
+        seed.said("x", f"{code}{day}.{n}", seed.NOW - timedelta(days=day, minutes=n), country=code)
+        for code, days in judged.items()
+        for day, many in enumerate(reversed(days))
+        for n in range(many)
+    ]
+    with Store(path) as store:
+        seed.put(store, made, epoch(seed.NOW) - 30)
+
+
+def test_only_lines_that_have_a_point_are_counted_as_drawn(
+    opened: Open, tmp_path: Path, drawn: list[charts.Drawing]
+) -> None:
+    """Of 24 countries it said that six are drawn, and two had a line."""
+    db = tmp_path / "few.db"
+    put_countries(db, {"US": [30, 30, 0, 30], "DE": [9, 9, 9, 9], "FR": [0, 25, 0, 3]})
+    app = opened("trends", db=db, by="country", what="net sentiment", span="7d")
+    rows = drawn[-1].rows
+    assert set(rows["series"]) == {"United States", "France"}
+    assert "2 of 3 are drawn. The others have fewer than 20 judged posts" in page_text(app)
+    us = rows[(rows["series"] == "United States") & rows["value"].notna()]
+    assert us["run"].tolist()[0] == us["run"].tolist()[1] != us["run"].tolist()[2]
+    assert us["alone"].tolist() == [False, False, True], "no line across a day of too few"
+    france = rows[(rows["series"] == "France") & rows["value"].notna()]
+    assert france["alone"].tolist() == [True], "a line of one point would not be seen"
+    text = page_text(opened("trends", db=db, by="country", what="net sentiment", region="DE"))
+    assert "0 of 1 are drawn. Each has fewer than 20" in text
+    assert "are drawn" not in page_text(opened("trends", db=db, by="country"))
+
+
+def test_a_brands_share_of_voice_is_of_all_brands(
+    opened: Open, filled: Path, drawn: list[charts.Drawing]
+) -> None:
+    query = {"by": "brand", "what": "share of voice", "span": "14d"}
+    both = page_text(opened("trends", **query))
+    share = re.search(r">Borealis</a></td>.*?(\d+) %</td>", both)
+    assert share
+    text = page_text(opened("trends", brand="Borealis", **query))
+    assert "% of the posts about all brands" in text
+    values = drawn[-1].rows["value"].dropna()
+    assert 0 < values.mean() < 60, "not the whole of itself"
+    assert f"{share[1]} %</td>" in text
+
+
+def test_a_judgement_in_the_table_of_trends_opens_into_its_posts(opened: Open) -> None:
+    text = page_text(opened("trends", by="country", span="14d"))
+    row = re.search(r">Germany</a></td>(.*?)</tr>", text)
+    assert row
+    for label in ("negative", "positive", "unsure"):
+        cell = re.search(rf'href="/mentions\?([^"]*label={label})"[^>]*>(\d+)<', row[1])
+        assert cell
+        query = parse_qs(html.unescape(cell[1]))
+        assert query["region"] == ["DE"]
+        assert f">{cell[2]} posts<" in page_text(opened("mentions", **query))
+
+
+@pytest.mark.parametrize(
+    ("view", "query", "name", "more"),
+    [
+        ("live", {}, None, {}),
+        ("trends", {"by": "country"}, "DE", {"region": "DE"}),
+        ("trends", {"by": "own region"}, "Europe", {"region": "group:Europe"}),
+        ("trends", {"by": "brand"}, "Borealis", {"brand": "Borealis"}),
+        ("trends", {"by": "own region"}, "elsewhere", None),
+    ],
+)
+def test_a_click_on_a_point_keeps_the_filter(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, view: str, query: dict[str, str],
+    name: str | None, more: dict[str, str] | None,
+) -> None:  # fmt: skip
+    """The days that were asked for were lost with it."""
+    from dashboard import frame
+
+    gone: list[dict[str, object]] = []
+    point = {"at_s": 100, "end_s": 200, **({"name": name} if name else {})}
+
+    def clicked(drawing: charts.Drawing, key: str, *, pick: bool = False) -> list[object]:
+        asked = "live-volume" if view == "live" else "trend-lines"
+        return [point] if key == asked and pick else []
+
+    monkeypatch.setattr(frame, "draw", clicked)
+    monkeypatch.setattr(
+        frame.st, "switch_page", lambda page, query_params: gone.append(dict(query_params))
+    )
+    opened(view, **query, platform="reddit", **{"from": "2026-03-10", "to": "2026-03-12"})
+    if more is None:
+        assert not gone
+        return
+    asked = {"platform": ["reddit"], "from": "2026-03-10", "to": "2026-03-12", "at": "100-200"}
+    assert gone[-1] == {**asked, **more}
