@@ -26,6 +26,7 @@ from dashboard.look import Palette
 ROWS = "rows"
 Row = Mapping[str, Any]
 SHORT = 7 * 60  # seconds; the ticks of so short a time would name the same minute twice
+STRIP = 6  # pixels
 _MAP_FULL = 0.5  # a net of ±50 points has the full colour
 
 
@@ -159,7 +160,7 @@ def volume(
 
 
 def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
-    """A spike as a sign at its peak and a stretch beneath it."""
+    """A spike as a sign at its peak and a stretch along the top."""
     first, last = points[0]["at"], points[-1]["end"]
     at_peak = [p["posts"] for p in points if p["at"] <= s["peak"] < p["end"] and p["posts"]]
     height = at_peak[0] if at_peak else max((p["posts"] or 0 for p in points), default=0)
@@ -201,9 +202,12 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         only("datum.kind == 'gap'")
         .mark_rect(color=colours.gap, opacity=0.45)
         .encode(x=x, x2="end:T", tooltip=["words:N"]),
+        # Along the top: over the whole height, that of a rise in posts was as grey as a gap.
         only("datum.kind == 'stretch'")
-        .mark_rect(opacity=0.14)
-        .encode(x=x, x2="end:T", tooltip=["words:N"], color=tone),
+        .mark_rect(opacity=0.7)
+        .encode(
+            x=x, x2="end:T", y=alt.value(0), y2=alt.value(STRIP), tooltip=["words:N"], color=tone
+        ),
         only("datum.kind == 'point' && isValid(datum.low)")
         .mark_area(color=colours.usual, opacity=0.28, interpolate="monotone")
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),

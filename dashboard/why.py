@@ -24,6 +24,11 @@ TITLES = {
     "region": "Regions", "platform": "Platforms", "link": "Links passed on",
     "author": "Widest reach", "copies": "Texts copied most",
 }  # fmt: skip
+# Of which posts a share is, where it is not of all.
+OF = {
+    "theme": " of those with a theme", "intent": " of those read for it",
+    "region": " of those with a known place",
+}  # fmt: skip
 COUNTED = {"volume": "posts", "negative": "negative posts", "positive": "positive posts"}
 
 
@@ -100,7 +105,7 @@ def _why(spike: Row, found: Explanation) -> tuple[str, str]:
         said, lines = "Not known", ["there are no earlier posts to compare with"]
     elif themes:
         said = _cause(spike, themes[0], safe(themes[0].name))
-        lines.append(_then(themes[0]) + " of posts")
+        lines.append(f"{_posts(themes[0].posts)}: {_then(themes[0], OF['theme'])}")
         if terms:
             lines.append("new in the words: " + ", ".join(_quoted(spike, d) for d in terms[:NAMED]))
     elif terms:
@@ -175,7 +180,7 @@ def _line(spike: Row, d: Driver, names: Mapping[str, str], texts: Mapping[str, s
     elif d.kind == "copies":
         figure = f"{_posts(d.posts)}"
     else:
-        figure = f"{_posts(d.posts)} · {_then(d)}"
+        figure = f"{_posts(d.posts)} · {_then(d, OF.get(d.kind, ''))}"
     bar = ""
     if d.kind not in ("author", "copies"):
         bar = (
@@ -197,9 +202,9 @@ def _cause(spike: Row, d: Driver, words: str) -> str:
     return inside("spikes", words, spike=spike["id"], cause=f"{d.kind}:{d.name}")
 
 
-def _then(d: Driver) -> str:
-    """``40 %, 3 % before``."""
-    return f"{_share(d.now)}, {_share(d.before)} before"
+def _then(d: Driver, of: str = "") -> str:
+    """``40 %, 3 % before``; ``of`` says of which posts."""
+    return f"{_share(d.now)}{of}, {_share(d.before)} before"
 
 
 def _share(value: float) -> str:

@@ -64,7 +64,8 @@ def _trend(
         pieces.heading(
             f"Posts per {figures.bucket_words(size)}",
             '<span class="gs-key"><i class="gs-k-line"></i>all<i class="gs-k-neg"></i>negative'
-            '<i class="gs-k-usual"></i>usual<i class="gs-k-gap"></i>not known</span>',
+            '<i class="gs-k-usual"></i>usual<i class="gs-k-gap"></i>not known'
+            "<b>▼</b>spike</span>",
         )
     )
     marked = [{**s, "place": pieces.region_name(s["region"], names)} for s in spikes]

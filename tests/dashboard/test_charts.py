@@ -97,3 +97,12 @@ def test_a_point_between_two_gaps_is_seen() -> None:
              for n, posts in enumerate((4.0, 5.0, None, 6.0, None, 7.0, 8.0))]  # fmt: skip
     rows = charts.volume(hours, [], [], look.LIGHT, UTC).rows
     assert rows["alone"].tolist() == [False, False, False, True, False, False, False]
+
+
+def test_the_time_of_a_spike_is_not_drawn_as_a_gap_is() -> None:
+    spec = charts.volume([], [], [], look.LIGHT, UTC).spec
+    marks = {str(layer["transform"][0]["filter"]): layer for layer in spec["layer"]}
+    spike, gap = (marks[f"datum.kind == '{kind}'"] for kind in ("stretch", "gap"))
+    assert "y" not in gap["encoding"], "over the whole height"
+    assert spike["encoding"]["y"]["value"] == 0
+    assert spike["encoding"]["y2"]["value"] < 10

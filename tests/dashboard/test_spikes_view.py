@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,12 @@ def test_a_click_says_whether_an_alert_was_worth_it(opened: Open, writable: Path
     text = page_text(opened("spikes", db=writable))
     assert "useful of those judged" in text
     assert '<td class="gs-num">100 %</td>' in text
+
+
+def test_a_theme_says_of_how_many_posts_it_is_the_share() -> None:
+    spike = [replace(p, theme="refund" if i < 5 else None)
+             for i, p in enumerate(posts(100, START, "x y", None, "s"))]  # fmt: skip
+    usual = [replace(p, theme="seats") for p in posts(9, START - 90 * HOUR, "x y", None, "u")]
+    e = found(spike, usual)
+    assert "5 posts: 100 % of those with a theme, 0 % before" in said(row(), e)
+    assert "5 posts · 100 % of those with a theme, 0 % before" in why.evidence(row(), e, {}, {})
