@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -255,9 +256,13 @@ def alerts(stamp: str, since: int) -> list[Row]:
 
 
 @_cached
-def precision(stamp: str, since: int) -> list[Row]:
-    """How many alerts of each week people found useful."""
-    return precision_by_week(_store().alerts(since, ALERTS))
+def precision(stamp: str, since: int, zone: str) -> tuple[list[Row], int]:
+    """How many alerts of spikes people found useful, by week of a zone, and how many alerts were told
+    of anything else: those have no spike on whose page a person could judge them."""
+    rows = _store().alerts(since, ALERTS)
+    others = sum(1 for r in rows if r["spike_id"] is None and r["sent_at"] is not None)
+    spikes = [r for r in rows if r["spike_id"] is not None]
+    return precision_by_week(spikes, ZoneInfo(zone)), others
 
 
 @_cached

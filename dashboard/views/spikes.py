@@ -52,14 +52,21 @@ def show(stamp: str, at: Scope) -> None:
 
 def _precision(stamp: str, at: Scope) -> None:
     """How many of the alerts were worth it, by week; they are judged on the page of their spike."""
-    weeks = data.precision(stamp, at.clock - WEEKS * figures.WEEK)
+    day = themes.begin_of(themes.day_of(at.clock, at.zone), at.zone)
+    weeks, others = data.precision(stamp, day - WEEKS * figures.WEEK, at.zone.key)
     frame.html(
-        pieces.heading("Alerts, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday")
+        pieces.heading(
+            "Alerts of spikes, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday"
+        )
     )
     if weeks:
         frame.html(why.precision(weeks))
     else:
-        frame.html(pieces.nothing("No alert was told in this time."))
+        frame.html(pieces.nothing("No alert of a spike was told in this time."))
+    if others:
+        told = "1 alert" if others == 1 else f"{figures.count(others)} alerts"
+        what = "complaints that take off, answers about to be late, silent sources, digests"
+        frame.html(pieces.nothing(f"{told} of other kinds ({what}) are not judged here."))
 
 
 def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:

@@ -212,8 +212,15 @@ def test_a_click_says_whether_an_alert_was_worth_it(opened: Open, writable: Path
     assert not app.exception
     with Store(writable) as store:
         assert [a["verdict"] for a in store.alerts()] == ["useful", "useful"]
+        store.add_alert(
+            subject="viral Aurora Air|x:1", channel="log", title="takes off", body="b", rule="all",
+            now=now, spike_id=None,
+        )  # fmt: skip
+        store.mark_alert(max(a["id"] for a in store.alerts()), "sent", now)
     text = page_text(opened("spikes", db=writable))
     assert "useful of those judged" in text
+    assert "<td>2</td><td>2</td><td>0</td><td>0</td>" in text, "nobody could have judged the third"
+    assert "1 alert of other kinds" in text
     assert '<td class="gs-num">100 %</td>' in text
 
 
