@@ -78,7 +78,7 @@ class Made(str):
     __slots__ = ()
 
 
-def inside(page: str, words: str, **query: object) -> Made:
+def inside(page: str, words: str, /, **query: object) -> Made:
     """A link to another view of ours with its filter; ``words`` must be safe already."""
     pairs = [
         (key, str(one))
@@ -164,17 +164,24 @@ def why_gone(row: Row) -> str:
     )
 
 
-def post(row: Row, names: Mapping[str, str], now: int, *, full: bool = False) -> str:
-    """One mention: who, where, when, the judgement, and the text as text."""
+def post(
+    row: Row, names: Mapping[str, str], now: int, *, full: bool = False,
+    query: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """One mention: who, where, when, the judgement, and the text as text.
+
+    With ``query``, the filter of the page, its age opens it whole.
+    """
     gone = row.get("deleted_at")
     text = str(row.get("text") or "")
     shown = why_gone(row) if gone else text if full else cut(text)
     who = str(row.get("author_handle") or row.get("author_name") or "author unknown")
+    age = f'<time title="published">{safe(figures.ago(now - row["created_at"]))} ago</time>'
     facts = [
         f"<b>{safe(cut(who, 40))}</b>",
         safe(row["platform"]),
         safe(where_from(row, names)),
-        f'<time title="published">{safe(figures.ago(now - row["created_at"]))} ago</time>',
+        age if query is None else inside("mentions", age, **{**query, "post": row["key"]}),
     ]
     extra = []
     if row.get("copy"):
@@ -194,10 +201,12 @@ def post(row: Row, names: Mapping[str, str], now: int, *, full: bool = False) ->
     )
 
 
-def posts(rows: Sequence[Row], names: Mapping[str, str], now: int, *, full: bool = False) -> str:
+def posts(
+    rows: Sequence[Row], names: Mapping[str, str], now: int, query: Mapping[str, Any] | None = None
+) -> str:
     return (
         '<div class="gs-posts">'
-        + "".join(post(row, names, now, full=full) for row in rows)
+        + "".join(post(row, names, now, query=query) for row in rows)
         + "</div>"
     )
 
@@ -219,9 +228,14 @@ def due(row: Row, now: int) -> str:
     )
 
 
-def waiting(rows: Sequence[Row], names: Mapping[str, str], now: int) -> str:
+def waiting(
+    rows: Sequence[Row], names: Mapping[str, str], now: int, query: Mapping[str, Any] | None = None
+) -> str:
     """Unanswered mentions with their clocks."""
-    parts = [f'<div class="gs-case">{due(row, now)}{post(row, names, now)}</div>' for row in rows]
+    parts = [
+        f'<div class="gs-case">{due(row, now)}{post(row, names, now, query=query)}</div>'
+        for row in rows
+    ]
     return f'<div class="gs-cases">{"".join(parts)}</div>'
 
 
@@ -236,9 +250,11 @@ def tone_of(row: Row) -> str:
 
 
 def spike(
-    row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int, *, link: bool = True
-) -> str:
-    """What left its usual range, where, since when and by how much, with the way to its posts."""
+    row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int,
+    query: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """What left its usual range, where, since when and by how much; with ``query``, the filter of the
+    page, the way to its posts."""
     over = row["end"] is not None
     sign = tone_of(row)
     word = {
@@ -255,7 +271,9 @@ def spike(
     )
     kind = "over" if over else "open"
     tone = "negative" if sign == "▼" else "positive" if sign == "▲" else "plain"
-    way = f" · {inside('spikes', 'why, and its posts', spike=row['id'])}" if link else ""
+    way = ""
+    if query is not None:
+        way = f" · {inside('spikes', 'why, and its posts', **{**query, 'spike': row['id']})}"
     return (
         f'<div class="gs-spike gs-{kind} gs-tone-{tone}"><div class="gs-what">'
         f'<span class="gs-sign">{sign}</span> <b>{safe(row["brand"])}</b>: {safe(word)}, '
@@ -326,9 +344,10 @@ def _table_row(title: str, t: figures.Tally, kind: str = "") -> str:
     )
 
 
-def post_links(row: Row) -> str:
-    """The ways on from a post in a list: all of it here, and where it was written."""
-    here = inside("mentions", "whole post and conversation", post=row["key"])
+def post_links(row: Row, query: Mapping[str, Any]) -> str:
+    """The ways on from a post in a list: all of it here, and where it was written. ``query`` is what
+    the list shows, to which the way back leads."""
+    here = inside("mentions", "whole post and conversation", **{**query, "post": row["key"]})
     return f'<div class="gs-links">{here} {outside(row.get("url"))}</div>'
 
 

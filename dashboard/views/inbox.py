@@ -85,7 +85,7 @@ def _due(stamp: str, at: Scope) -> tuple[tuple[int | None, int | None], int]:
 
 def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None:
     """A waiting mention with its clock; its conversation folds out."""
-    frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row))
+    frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row, at.choice.query()))
     if row["thread"] and row["reply_to"]:
         with st.expander("Conversation"):
             posts, known = data.thread(stamp, row["thread"], row["key"])

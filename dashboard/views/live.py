@@ -282,7 +282,8 @@ def _open_spikes(
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:
         frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in shown))
+    query = at.choice.query()
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock, query) for s in shown))
 
 
 def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -292,7 +293,7 @@ def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     )
     if not rows:
         frame.html(pieces.nothing("Nobody is known to wait for an answer."))
-    frame.html(pieces.waiting(rows, names, at.clock))
+    frame.html(pieces.waiting(rows, names, at.clock, at.choice.query()))
 
 
 def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -300,7 +301,7 @@ def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     frame.html(pieces.heading("Newest", pieces.inside("mentions", "all", **at.choice.query())))
     if not rows:
         frame.html(pieces.nothing("No post in this time fits the filter."))
-    frame.html(pieces.posts(rows, names, at.clock))
+    frame.html(pieces.posts(rows, names, at.clock, at.choice.query()))
 
 
 frame.open_page("Live", show)

@@ -190,7 +190,8 @@ def line(row: data.Row, names: Mapping[str, str], now: int) -> None:
     left, right = st.columns([4, 1.3], vertical_alignment="center")
     with left:
         frame.html(pieces.post(row, names, now))
-        frame.html(pieces.post_links(row))
+        shown = {k: st.query_params.get_all(k) for k in st.query_params if k != "post"}
+        frame.html(pieces.post_links(row, shown))
     with right:
         judge(row)
 

@@ -231,3 +231,13 @@ def test_a_theme_says_of_how_many_posts_it_is_the_share() -> None:
     e = found(spike, usual)
     assert "5 posts: 100 % of those with a theme, 0 % before" in said(row(), e)
     assert "5 posts · 100 % of those with a theme, 0 % before" in why.evidence(row(), e, {}, {})
+
+
+def test_the_answers_of_a_spike_keep_the_filter_of_the_page() -> None:
+    e = found(posts(40, START, "my flight was cancelled", "DE", "s"))
+    query = {"platform": ["x"], "span": "30d"}
+    text = why.answers(row(), e, why.Recent(3, None, None), {}, UTC, NOW, query)
+    text += why.evidence(row(), e, {}, {}, query)
+    ways = [parse_qs(html.unescape(a)) for a in re.findall(r'href="/\w+\?([^"]*)"', text)]
+    assert {"cause", "post"} <= {key for way in ways for key in way}
+    assert all(way["platform"] == ["x"] and way["span"] == ["30d"] for way in ways)

@@ -664,3 +664,38 @@ def test_a_click_on_a_point_keeps_the_filter(
         return
     asked = {"platform": ["reddit"], "from": "2026-03-10", "to": "2026-03-12", "at": "100-200"}
     assert gone[-1] == {**asked, **more}
+
+
+def links(text: str, part: str) -> list[dict[str, list[str]]]:
+    """The addresses of all links that have ``part`` in them, as their parameters."""
+    found = [parse_qs(html.unescape(a)) for a in re.findall(r'href="/\w+\?([^"]*)"', text)]
+    return [query for query in found if part in query]
+
+
+def test_a_post_that_is_opened_leads_back_to_what_was_shown(opened: Open) -> None:
+    """It led back to all mentions of seven days, without the search, the brand and the days."""
+    shown = {"brand": ["Aurora Air"], "span": ["14d"], "label": ["negative"], "q": ["cancelled"]}
+    text = page_text(opened("mentions", page="1", **shown))
+    post = links(text, "post")[0]
+    app = opened("mentions", **post)
+    assert "Conversation" in page_text(app)
+    next(b for b in app.button if b.label == "All mentions").click().run()
+    assert "post" not in app.query_params
+    back = page_text(app)
+    assert links(back, "post") == links(text, "post")
+    assert post["page"] == ["1"]
+
+
+@pytest.mark.parametrize("view", ["live", "inbox", "spikes"])
+def test_ways_from_a_list_keep_the_filter(opened: Open, filled: Path, view: str) -> None:
+    asked = {"brand": ["Aurora Air"], "span": ["14d"]}
+    text = page_text(opened(view, **asked))
+    ways = links(text, "spike") + links(text, "post")
+    assert len(ways) > 1
+    if view == "live":
+        assert links(text, "post"), "a post on the wall opens"
+    if view == "spikes":
+        text = page_text(opened("spikes", **ways[0]))
+        ways += links(text, "post")
+        assert links(text, "post"), "the posts behind it open"
+    assert all(asked.items() <= query.items() for query in ways)
