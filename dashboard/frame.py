@@ -255,7 +255,7 @@ def words(choice: Choice, names: Mapping[str, str]) -> str:
 
 def filters(choice: Choice, stamp: str, span: tuple[int, int]) -> None:
     """The filter behind one button; every change goes to the address bar at once."""
-    found = data.choices(stamp)
+    found = {name: list(values) for name, values in data.choices(stamp).items()}
     names = charts.names()
     groups = data.settings().groups
     regions = [f"{GROUP}{name}" for name in groups]
@@ -269,7 +269,9 @@ def filters(choice: Choice, stamp: str, span: tuple[int, int]) -> None:
         ("f_platform", choice.platforms, found["platform"]),
         ("f_language", choice.languages, languages),
     ):
-        state[key] = [v for v in chosen if v in options]
+        # What is asked for and has no post is chosen all the same: the next change would drop it.
+        options += [v for v in chosen if v not in options]
+        state[key] = list(chosen)
     state["f_span"] = "dates" if choice.first else choice.span
     with st.popover("Filter", icon=":material/tune:", width="content"):
         st.multiselect("Brand", found["brand"], key="f_brand", on_change=_chosen, placeholder="all")

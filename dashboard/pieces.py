@@ -361,8 +361,8 @@ def facts(row: Row, zone: ZoneInfo) -> str:
     text = str(row.get("text") or "")
     found = text[row["span_start"] : row["span_end"]]
     known = [
-        ("published", figures.clock(row["created_at"], zone)),
-        ("collected", figures.clock(row["seen_at"], zone)),
+        ("published", f"{_dated(row['created_at'], zone)} ({zone.key})"),
+        ("collected", _dated(row["seen_at"], zone)),
         ("matched", f"“{cut(found, 60)}” as {row['kind']} “{row['variant']}” of {row['keyword']}"),
         ("language", row.get("language") or "unknown"),
     ]
@@ -384,6 +384,11 @@ def facts(row: Row, zone: ZoneInfo) -> str:
     return f'<dl class="gs-known">{cells}</dl>'
 
 
+def _dated(moment: int, zone: ZoneInfo) -> str:
+    """A moment with its year: a post may be of any."""
+    return f"{figures.date(moment, zone)} {figures.clock(moment, zone, day=False)}"
+
+
 def known_of_it(shown: int, known: int) -> str:
     """How much of a conversation stands below; that of a long one is a part."""
     if shown < known:
@@ -403,7 +408,7 @@ def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
         asked = " gs-asked" if row["key"] == key else ""
         parts.append(
             f'<div class="gs-turn {kind}{asked}"><div class="gs-facts"><b>{safe(cut(who, 60))}</b> · '
-            f"{safe(figures.clock(row['created_at'], zone))}</div>"
+            f"{safe(_dated(row['created_at'], zone))}</div>"
             f'<div class="gs-text" dir="auto">{safe(text)}</div></div>'
         )
     return f'<div class="gs-thread">{"".join(parts)}</div>' if parts else ""

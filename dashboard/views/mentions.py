@@ -206,7 +206,7 @@ def judge(row: data.Row) -> None:
         problem = None
         if value == WRONG:
             problem = data.mark_wrong(row["key"], row["brand"], True)
-            st.session_state["undo"] = (row["key"], row["brand"])
+            st.session_state["undo"] = (row["key"], row["brand"], pieces.cut(row["text"] or "", 60))
         elif value is not None:
             if row["wrong"]:
                 problem = data.mark_wrong(row["key"], row["brand"], False)
@@ -242,7 +242,7 @@ def undo() -> None:
                 st.session_state["trouble"] = problem
 
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text("Marked as not this brand; it is no longer counted.")
+            st.text(f"Not {last[1]}, and no longer counted: “{pieces.calm(last[2])}”")
             st.button("Undo", on_click=back)
 
 

@@ -361,6 +361,7 @@ def test_not_this_brand_is_taken_out_and_can_be_undone(opened: Open, writable: P
         assert store.mentions_of([key], brand)[0]["wrong"] == 1
         after = sum(r["posts"] for r in store.counts_by(["brand"], _everything()))
     assert after == before - 1
+    assert f"Not {brand}, and no longer counted: “{brand}: boarding at gate" in page_text(app)
     next(b for b in app.button if b.label == "Undo").click().run()
     with Store(writable) as store:
         assert store.mentions_of([key], brand)[0]["wrong"] == 0
@@ -699,3 +700,28 @@ def test_ways_from_a_list_keep_the_filter(opened: Open, filled: Path, view: str)
         ways += links(text, "post")
         assert links(text, "post"), "the posts behind it open"
     assert all(asked.items() <= query.items() for query in ways)
+
+
+def test_a_choice_without_posts_is_not_dropped_by_the_next(opened: Open) -> None:
+    """A link to a brand that nobody named yet showed all brands once the platform was changed."""
+    app = opened("mentions", brand="Newbrand", region="IS", language="fi")
+    boxes = {box.label: box for box in app.multiselect}
+    assert [boxes[name].value for name in ("Brand", "Region", "Language")] == [
+        ["Newbrand"], ["IS"], ["fi"],
+    ]  # fmt: skip
+    boxes["Platform"].set_value(["reddit"]).run()
+    assert not app.exception
+    for key, value in (("brand", "Newbrand"), ("region", "IS"), ("language", "fi")):
+        assert app.query_params[key] in (value, [value])
+    again = opened("mentions")
+    assert "Newbrand" not in {o for box in again.multiselect for o in box.options}
+
+
+def test_a_post_is_dated_with_its_year_and_the_zone(opened: Open, filled: Path) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        row = store.mentions(Filter(), limit=1)[0]
+    text = page_text(opened("mentions", post=row["key"]))
+    assert "<dt>published</dt><dd>14 Mar 2026 09:" in text
+    assert " (UTC)</dd>" in text
