@@ -482,9 +482,12 @@ def spikes_of_all(at: Scope) -> str:
 
 
 def open_page(
-    title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True, living: bool = True
-) -> None:
+    title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True,
+    living: bool = True, by_brand: bool = False,
+) -> None:  # fmt: skip
     """The common head of a view, then its body.
+
+    ``by_brand``: of the filter only the brands reach the body, and the head says no more than that.
 
     A ``living`` body is drawn again within seconds of new data. Where people read and click, the
     body stands still instead, and a button says that there is something new.
@@ -494,12 +497,13 @@ def open_page(
     span = data.span(state.stamp)
     assert span is not None
     choice = current()
+    told = Choice(choice.brands, span="all") if by_brand else choice
     with st.container(horizontal=True, vertical_alignment="center"):
         if with_filter:
             filters(choice, state.stamp, span)
         html(
             f'<div class="gs-bar"><h1>{pieces.safe(title)}</h1>'
-            f'<span class="gs-scope">{pieces.safe(words(choice, charts.names()))}</span></div>'
+            f'<span class="gs-scope">{pieces.safe(words(told, charts.names()))}</span></div>'
         )
 
     def draw_now() -> None:

@@ -80,4 +80,4 @@ def _switch(brand: str, variant: str, off: bool) -> None:
         st.session_state["trouble"] = problem
 
 
-frame.open_page("Spellings", show, living=False)
+frame.open_page("Spellings", show, living=False, by_brand=True)

@@ -725,3 +725,9 @@ def test_a_post_is_dated_with_its_year_and_the_zone(opened: Open, filled: Path) 
     text = page_text(opened("mentions", post=row["key"]))
     assert "<dt>published</dt><dd>14 Mar 2026 09:" in text
     assert " (UTC)</dd>" in text
+
+
+def test_spellings_say_that_only_brands_narrow_them(opened: Open) -> None:
+    text = page_text(opened("variants", brand="Borealis", region="DE", span="24h"))
+    assert "Borealis · worldwide · everything" in text
+    assert "Germany" not in text
