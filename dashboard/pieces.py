@@ -421,7 +421,8 @@ def plain_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     head = "".join(f"<th>{safe(h)}</th>" for h in heads)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="gs-scroll">{table}</div>'
 
 
 def _cell(value: object) -> str:
