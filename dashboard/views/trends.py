@@ -14,6 +14,8 @@ from dashboard.frame import Scope
 
 LINES = 6
 THEMES = 12
+ROWS = 15  # of the table, before the others fold
+HEADS = ("posts", "copies", "share", "negative", "positive", "unsure", "not judged", "net")
 BY = ("brand", "country", "own region", "platform", "language")
 WHAT = ("posts", "net sentiment", "negative share", "share of voice")
 JUDGED = ("net sentiment", "negative share")
@@ -212,24 +214,11 @@ def _table(
             )
         )
     frame.html(pieces.heading("In this time", "net sentiment with its 95 % range"))
-    frame.html(
-        '<div class="gs-wide">'
-        + pieces.plain_table(
-            (
-                by.capitalize(),
-                "posts",
-                "copies",
-                "share",
-                "negative",
-                "positive",
-                "unsure",
-                "not judged",
-                "net",
-            ),
-            rows,
-        )
-        + "</div>"
-    )
+    heads = (by.capitalize(), *HEADS)
+    frame.html(f'<div class="gs-wide">{pieces.plain_table(heads, rows[:ROWS])}</div>')
+    if len(rows) > ROWS:  # seventy countries would push the themes off the screen
+        with st.expander(f"{len(rows) - ROWS} more"):
+            frame.html(f'<div class="gs-wide">{pieces.plain_table(heads, rows[ROWS:])}</div>')
 
 
 def _download(parts: dict[str, list[data.Row]], by: str, at: Scope) -> None:

@@ -731,3 +731,33 @@ def test_spellings_say_that_only_brands_narrow_them(opened: Open) -> None:
     text = page_text(opened("variants", brand="Borealis", region="DE", span="24h"))
     assert "Borealis · worldwide · everything" in text
     assert "Germany" not in text
+
+
+def test_the_smallest_of_many_countries_fold(opened: Open, tmp_path: Path) -> None:
+    db = tmp_path / "many.db"
+    codes = (
+        "US",
+        "DE",
+        "FR",
+        "JP",
+        "BR",
+        "SG",
+        "GB",
+        "IT",
+        "ES",
+        "NL",
+        "BE",
+        "SE",
+        "NO",
+        "FI",
+        "DK",
+    )
+    put_countries(db, {code: [2] for code in codes} | {"IS": [1], "PT": [1]})
+    app = opened("trends", db=db, by="country")
+    folded = next(e for e in app.expander if e.label == "2 more")
+    inside = "".join(str(e.proto.body) for e in folded.get("html"))
+    assert {name for name in ("Iceland", "Portugal", "Germany") if name in inside} == {
+        "Iceland", "Portugal",
+    }  # fmt: skip
+    assert "Germany" in page_text(app)
+    assert not opened("trends", db=db, by="brand").expander
