@@ -36,6 +36,7 @@ log = logging.getLogger("groundswell.alerts")
 Row = Mapping[str, Any]
 Sender = Callable[[str, str], None]  # title, body; raises ChannelError
 
+UTC = ZoneInfo("UTC")
 STALE = 24 * 3600  # a spike that ended longer ago (an import of last year) alerts nobody
 SOON = 15 * 60  # a target so near is about to be missed
 HABIT = 21 * 24 * 3600  # what a source usually brings is learnt from so long
@@ -160,13 +161,13 @@ def digest_of(notices: Sequence[Notice], rule: AlertRule, at: int) -> Notice:
     )
 
 
-def precision_by_week(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Of the alerts that a person judged, how many were useful; ``week`` is its Monday in UTC."""
+def precision_by_week(rows: Iterable[Row], zone: ZoneInfo = UTC) -> list[dict[str, Any]]:
+    """Of the alerts that a person judged, how many were useful; ``week`` is its Monday in ``zone``."""
     weeks: dict[str, list[int]] = {}
     for row in rows:
         if row.get("sent_at") is None:
             continue
-        day = moment(row["sent_at"]).date()
+        day = moment(row["sent_at"]).astimezone(zone).date()
         tally = weeks.setdefault((day - timedelta(days=day.weekday())).isoformat(), [0, 0, 0])
         tally[0] += 1
         if row.get("verdict") in ("useful", "noise"):

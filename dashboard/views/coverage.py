@@ -15,8 +15,10 @@ LISTED = 40
 def show(stamp: str, at: Scope) -> None:
     now = data.now()
     status = data.status(stamp)
-    pid = status["running_pid"]
-    frame.html(_tiles(status, pid, now))
+    if st.query_params.get("aside"):
+        _set_aside(stamp, status, at)
+        return
+    frame.html(_tiles(status, at, now))
     with frame.card("sources"):
         frame.html(pieces.heading("Sources", "as they are now"))
         frame.html(_sources(status["sources"], now, frame.silence(stamp)))
@@ -76,42 +78,68 @@ def _faults(stamp: str, at: Scope) -> None:
     frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
 
 
-def _tiles(status: data.Row, pid: int | None, now: int) -> str:
+def _set_aside(stamp: str, status: data.Row, at: Scope) -> None:
+    """The rows that could not be read, newest first, and the way back."""
+
+    def closed() -> None:
+        for key in ("aside", "page"):
+            st.query_params.pop(key, None)
+
+    st.button("All of coverage", icon=":material/arrow_back:", on_click=closed)
+    page = frame.page_number(st.query_params.get("page"))
+    rows = data.rejects(stamp, LISTED + 1, page * LISTED)
+    many = status["counts"]["rejected"]
+    title = "1 row that could not be read" if many == 1 else f"{figures.count(many)} rows"
+    frame.html(pieces.heading(title, "could not be read: set aside, newest first"))
+    if not rows:
+        frame.html(pieces.nothing("No more rows." if page else "Every row could be read."))
+    frame.html(pieces.rejected_lines(rows[:LISTED], at.zone))
+    frame.pages(page, len(rows) > LISTED, "Newer", "Older")
+
+
+def _tiles(status: data.Row, at: Scope, now: int) -> str:
+    """How the store stands, of all time and all brands: what the filter says does not matter here."""
     counts, waiting = status["counts"], status["waiting"]
-    last = status["last_seen_at"]
+
+    def posts(figure: int, words: str, **query: str) -> str:
+        """A figure that opens into its mentions, of all time."""
+        return pieces.inside("mentions", f"{figures.count(figure)}{words}", span="all", **query)
+
+    mentions = "<em>none yet</em>"
+    if last := status["last_seen_at"]:
+        left = counts["mentions"] - counts["counted"]
+        mentions = posts(counts["counted"], " mentions of a brand")
+        if left > 0:
+            mentions += f", {figures.count(left)} more not counted"
+        mentions += f"<br><em>the last came in {figures.ago(now - last)} ago</em>"
+    hours = f"{figures.count(waiting['count'])} hour{'' if waiting['count'] == 1 else 's'}"
+    aside = pieces.inside(
+        "coverage", figures.count(counts["rejected"]), **at.choice.query(), aside="1"
+    )  # fmt: skip
     return pieces.tiles(
         [
-            pieces.tile(
-                "Pipeline",
-                "runs" if pid else "stopped",
-                f"<em>process {pid}</em>"
-                if pid and pid > 0
-                else "<em>nothing is being collected: <code>groundswell run</code> does</em>"
-                if not pid
-                else "",
-                kind="" if pid else "negative",
-            ),
-            pieces.tile(
-                "Posts",
-                figures.count(counts["posts"]),
-                f"{figures.count(counts['mentions'])} mentions of a brand"
-                f"<br><em>the last came in {figures.ago(now - last)} ago</em>"
-                if last
-                else "<em>none yet</em>",
-            ),
+            _pipeline(status),
+            pieces.tile("Posts", figures.count(counts["posts"]), mentions),
             pieces.tile(
                 "Waiting",
-                figures.count(waiting["judge"]),
-                f"to be judged<br><em>{figures.count(waiting['place'])} to be placed, "
-                f"{figures.count(waiting['count'])} hours to be counted</em>",
+                posts(waiting["judge"], "", label="unjudged"),
+                f"to be judged<br><em>{posts(waiting['place'], ' to be placed', basis='none')}, "
+                f"{hours} to be counted</em>",
             ),
-            pieces.tile(
-                "Set aside",
-                figures.count(counts["rejected"]),
-                "<em>rows that could not be read</em>",
-            ),
+            pieces.tile("Set aside", aside, "<em>rows that could not be read</em>"),
         ]
     )
+
+
+def _pipeline(status: data.Row) -> str:
+    pid = status["running_pid"]
+    if pid:
+        return pieces.tile("Pipeline", "runs", f"<em>process {pid}</em>" if pid > 0 else "")
+    if all(s["source"].startswith(listening.IMPORTED) for s in status["sources"]):
+        under = "<em>only files were brought in: <code>groundswell run</code> collects</em>"
+        return pieces.tile("Pipeline", "idle", under)
+    under = "<em>nothing is being collected: <code>groundswell run</code> does</em>"
+    return pieces.tile("Pipeline", "stopped", under, kind="negative")
 
 
 def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None) -> str:
@@ -176,13 +204,16 @@ def _basis(stamp: str, at: Scope) -> str:
         ("Known by", "mentions", "share"),
         [
             (
-                r["basis"],
+                pieces.inside(
+                    "mentions", pieces.safe(r["basis"]), **at.choice.query(),
+                    basis="none" if r["basis"] == "not placed yet" else r["basis"],
+                ),
                 figures.count(r["mentions"]),
-                f"{figures.percent(r['mentions'] / whole)} %",
+                figures.share(r["mentions"], whole),
             )
             for r in found
         ],
-    )
+    )  # fmt: skip
 
 
 def _stages(status: data.Row, now: int) -> str:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from listener.coverage import Hole, unknown_hours
-from listener.store.base import Base, Row, lock_holder, marks, one_case
+from listener.folding import searched
+from listener.store.base import Base, Row, lock_holder, marks
 
 OUTAGE = 3 * 86_400  # after so long without a source, the others by themselves are the usual
+LIKE_MOST = 1000  # letters of a search; SQLite refuses patterns of more than 50,000 bytes
 _POSTS_OF = {"jetstream": "bluesky"}  # whose posts a source brings, where it is not its own name
 _COUNTED = ("hour", "brand", "platform", "country", "region", "language", "label")
 
@@ -70,6 +72,28 @@ _MENTION = """
     FROM mentions m JOIN posts p ON p.key = m.key
     LEFT JOIN cases c ON c.key = m.key AND c.brand = m.brand
 """
+
+
+_WAITS = (
+    "c.thread_state = 'unanswered' AND c.state IN ('open', 'claimed') AND m.wrong = 0 "
+    "AND m.copy = 0 AND p.deleted_at IS NULL"
+)
+
+
+def _saying(words: str) -> tuple[str, list[str]]:
+    """The condition that a post holds these words, and its parameters.
+
+    A text of ASCII alone can be asked in SQLite's own terms, at a fraction of the cost of a call; the
+    bytes of any other are more than its letters.
+    """
+    wanted = searched(words) or words  # of a lone accent nothing is left: it is in no post
+    others = "length(CAST(p.text AS BLOB)) <> length(p.text) AND says(p.text, ?)"
+    if not wanted.isascii():
+        return f"({others})", [wanted]
+    if len(wanted) > LIKE_MOST or "\0" in wanted:
+        return "says(p.text, ?)", [wanted]
+    like = wanted.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"(p.text LIKE ? ESCAPE '\\' OR ({others}))", [f"%{like}%", wanted]
 
 
 class Reads(Base):
@@ -176,25 +200,38 @@ class Reads(Base):
     def mentions(
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
         contains: str | None = None, thread_state: str | None = None, opening: bool = False,
+        basis: str | None = None, spelling: tuple[str, str] | None = None,
     ) -> list[Row]:  # fmt: skip
-        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small.
+        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small,
+        with accents or without.
 
         With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
-        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
+        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts. With
+        ``basis`` only those whose place is known by it ("": not placed yet), as ``basis_counts`` has
+        them; with ``spelling``, a variant and its kind, all that it found, as ``variant_hits`` counts
+        them: those that a person marked as not the brand are among them.
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
-            clause += " AND says(p.text, ?)"
-            values.append(one_case(contains))
+            found, more = _saying(contains)
+            clause += f" AND {found}"
+            values += more
         if thread_state is not None:
             clause += " AND c.thread_state = ?"
             values.append(thread_state)
         if opening:
             clause += " AND c.opening = 1"
+        if basis is not None:
+            clause += " AND COALESCE(m.basis, '') = ?"
+            values.append(basis)
+        if spelling is not None:
+            clause += " AND m.variant = ? AND m.kind = ?"
+            values += spelling
+        else:
+            clause += " AND m.wrong = 0"
         order = "ASC" if oldest_first else "DESC"
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND m.wrong = 0 ORDER BY m.created_at {order}, m.key "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} ORDER BY m.created_at {order}, m.key LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
 
@@ -235,16 +272,43 @@ class Reads(Base):
         """How many posts of a conversation are stored."""
         return int(self.value("SELECT COUNT(*) FROM posts WHERE thread = ?", (thread,)))
 
-    def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
-        """Mentions nobody answered, first due first; unknown threads are counted apart."""
+    def unanswered(
+        self, where: Filter, *, limit: int = 50, offset: int = 0,
+        due: tuple[int | None, int | None] = (None, None),
+    ) -> list[Row]:  # fmt: skip
+        """Mentions nobody answered, first due first; unknown threads are counted apart.
+
+        With ``due``, two moments, those that are due after the first and by the second; what has no
+        time to be due by is due after every first and by no second.
+        """
         clause, values = where.where("created_at", "m.", null=True)
+        after, by = due
+        if after is not None:
+            clause += " AND (c.due_at IS NULL OR c.due_at > ?)"
+            values.append(after)
+        if by is not None:
+            clause += " AND c.due_at <= ?"
+            values.append(by)
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
-            "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "AND p.deleted_at IS NULL ORDER BY c.due_at, m.created_at, m.key, m.brand "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} AND {_WAITS} "
+            "ORDER BY c.due_at, m.created_at, m.key, m.brand LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
+
+    def waiting(self, where: Filter, now: int, soon: int) -> Row:
+        """How many of ``unanswered`` there are: ``late`` (due by now), due in the ``soon`` seconds
+        after that, and ``later`` (or at no time)."""
+        clause, values = where.where("created_at", "m.", null=True)
+        row = self.one(
+            "SELECT COUNT(*) AS waiting, COALESCE(SUM(c.due_at <= ?), 0) AS late, "
+            "COALESCE(SUM(c.due_at > ? AND c.due_at <= ?), 0) AS soon "
+            "FROM mentions m JOIN posts p ON p.key = m.key "
+            f"JOIN cases c ON c.key = m.key AND c.brand = m.brand WHERE {clause} AND {_WAITS}",
+            [now, now, now + soon, *values],
+        )
+        assert row is not None
+        later = row["waiting"] - row["late"] - row["soon"]
+        return {"late": row["late"], "soon": row["soon"], "later": later}
 
     def due_between(self, brand: str, since: int, until: int) -> list[Row]:
         """A brand's unanswered mentions whose answer is due in a span of time, first due first.
@@ -340,6 +404,17 @@ class Reads(Base):
         """The ledger, newest first."""
         return self.rows(
             "SELECT * FROM coverage WHERE at >= ? ORDER BY id DESC LIMIT ?", (since, limit)
+        )
+
+    def rejects(self, limit: int = 50, offset: int = 0) -> list[Row]:
+        """Rows that could not be read, newest first: ``at, source, reason, place, payload``.
+
+        ``payload`` is empty where its time in retention is over.
+        """
+        return self.rows(
+            "SELECT at, source, reason, place, payload FROM rejects ORDER BY id DESC "
+            "LIMIT ? OFFSET ?",
+            (limit, offset),
         )
 
     def faults(self, since: int = 0, limit: int = 50) -> list[Row]:

@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -487,6 +488,13 @@ def test_precision_counts_only_what_was_judged() -> None:
         "week": "2026-03-09", "sent": 4, "useful": 2, "noise": 1, "precision": pytest.approx(2 / 3)
     }  # fmt: skip
     assert second["precision"] is None
+
+
+def test_the_week_of_an_alert_is_that_of_the_zone() -> None:
+    sunday = int(datetime(2026, 3, 15, 23, 30, tzinfo=UTC).timestamp())  # Monday in Berlin
+    rows = [{"sent_at": sunday, "verdict": None}]
+    assert precision_by_week(rows)[0]["week"] == "2026-03-09"
+    assert precision_by_week(rows, ZoneInfo("Europe/Berlin"))[0]["week"] == "2026-03-16"
 
 
 # -- each kind, with the rules that are there when nobody wrote any ---------------------------------
