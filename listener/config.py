@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from listener import faults
 from listener.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,23 +33,26 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SECRET_LIKE = re.compile(r"token|secret|password|api_?key|bearer", re.I)
+LONGEST_SPAN = 36_525 * UNITS["d"]  # a century; what is longer cannot be added to a time
 
 
 def seconds(value: object) -> int:
     """``90s``, ``5m``, ``1h``, ``14d``, ``1h30m`` as seconds; whole numbers are seconds already."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
+    total = 0
     text = str(value).strip().lower()
-    if re.fullmatch(r"(\d+\s*[smhdw]\s*)+", text):
+    if isinstance(value, int) and not isinstance(value, bool):
+        total = value
+    elif re.fullmatch(r"(\d{1,12}\s*[smhdw]\s*)+", text):
         total = sum(int(n) * UNITS[u] for n, u in re.findall(r"(\d+)\s*([smhdw])", text))
-        if total > 0:
-            return total
+    if total > LONGEST_SPAN:
+        raise ValueError("is longer than a century; 36500d is as good as for ever")
+    if total > 0:
+        return total
     raise ValueError("is no span of time; write it as 90s, 5m, 1h, 14d or 1h30m")
 
 
-def _known_zone(value: str) -> str:
-    if value not in available_timezones():
+def _known_zone(value: object) -> object:
+    if isinstance(value, str) and value not in available_timezones():
         near = difflib.get_close_matches(value, available_timezones(), n=3)
         hint = f"; close to it are {', '.join(near)}" if near else "; write it as Europe/Berlin"
         raise ValueError("is no time zone of the IANA list" + hint)
@@ -63,6 +67,81 @@ def _phrase(value: str) -> str:
     return value
 
 
+def _one_is_a_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _word(value: str) -> str:
+    if not value.strip():
+        raise ValueError("holds no words; write what to look for, or take it out")
+    return value
+
+
+def _handle(value: str) -> str:
+    name = value.strip().lstrip("@")
+    if not name:
+        raise ValueError("names no account; write it as acme or @acme")
+    if "://" in name or name.lower().startswith("www."):
+        raise ValueError("is an address; write the account's name alone, such as acme")
+    return value
+
+
+def _language(value: str) -> str:
+    from listener.collectors.columns import LANGUAGES
+
+    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*", value):
+        code = LANGUAGES.get(value.strip().lower()) or value.strip().lower()[:2]
+        raise ValueError(
+            f"is no code of a language; write it as en or de{faults.near(code, [code])}"
+        )
+    return value
+
+
+def _country(value: str) -> str:
+    from listener.regions import countries_by_code, official_code
+
+    if value not in countries_by_code():
+        code = official_code(value.strip())
+        hint = f" (did you mean {code}?)" if code in countries_by_code() else ""
+        raise ValueError(
+            f"is no country's code{hint}; allowed are two-letter codes in capitals, such as DE "
+            "(quote NO as 'NO', or YAML reads it as false)"
+        )
+    return value
+
+
+def _platform(name: str) -> str:
+    """A platform's name as posts carry it: ``twitter`` is ``x``. ValueError for what is nearly one.
+
+    Exports may be of platforms that nobody here has heard of, so a name that is near none is taken.
+    """
+    from listener import collectors
+    from listener.collectors.columns import PLATFORMS, platform_name
+
+    known = {*collectors.names(), *PLATFORMS, "file", "default"}
+    if name in collectors.names():
+        return name
+    if name.strip().lower() not in known:
+        close = difflib.get_close_matches(name.strip().lower(), sorted(known), n=1, cutoff=0.8)
+        if close:
+            raise ValueError(f"has the key {name!r}, no platform; did you mean {close[0]}?")
+    return platform_name(name)
+
+
+def _hours(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ", ".join(value)
+    if isinstance(value, int) and not isinstance(value, bool):  # YAML reads 9:00 as 540
+        raise ValueError("is no span of hours; write it as 09:00-18:00 or closed")
+    return value
+
+
+One = BeforeValidator(_one_is_a_list)
+Text = Annotated[str, AfterValidator(_word)]
+Words = Annotated[tuple[Text, ...], One]
+Handle = Annotated[str, AfterValidator(_handle)]
+Language = Annotated[str, AfterValidator(_language)]
+Country = Annotated[str, AfterValidator(_country)]
 Phrase = Annotated[str, AfterValidator(_phrase)]
 Span = Annotated[int, BeforeValidator(seconds)]
 Zone = Annotated[str, BeforeValidator(_known_zone)]
@@ -77,30 +156,27 @@ class Strict(BaseModel):
 class Brand(Strict):
     """One brand to listen for. ``handles`` are by platform; ``misspellings`` may hold ``auto``."""
 
-    name: str = Field(min_length=1)
-    names: tuple[str, ...] = ()
-    handles: dict[str, tuple[str, ...]] = {}
-    hashtags: tuple[str, ...] = ()
-    misspellings: tuple[str, ...] = ("auto",)
-    exclude: tuple[str, ...] = ()
-    context: tuple[str, ...] = ()
+    name: Text
+    names: Words = ()
+    handles: dict[str, Annotated[tuple[Handle, ...], One]] = {}
+    hashtags: Words = ()
+    misspellings: Words = ("auto",)
+    exclude: Words = ()
+    context: Words = ()
     query: str | None = None
     phrases: dict[Phrase, Literal["negative", "neutral", "positive"]] = {}
-    languages: tuple[str, ...] = ("en",)
-    competitors: tuple[str, ...] = ()
+    languages: Annotated[tuple[Language, ...], One] = ("en",)
+    competitors: Words = ()
     competitor: bool = False
 
-    @field_validator("names", "hashtags", "misspellings", "exclude", "context", mode="before")
+    @field_validator("handles")
     @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("handles", mode="before")
-    @classmethod
-    def _one_handle_is_a_list(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            return {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
-        return value
+    def _handles_by_platform(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for platform, handles in value.items():
+            name = _platform(platform)
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *handles)))
+        return found
 
     @field_validator("query")
     @classmethod
@@ -181,7 +257,7 @@ class Response(Strict):
     """When an answer is due: targets by platform, counted in business hours of a time zone."""
 
     time_zone: Zone = "UTC"
-    hours: dict[str, str] = {"mon-sun": "00:00-24:00"}
+    hours: dict[str, Annotated[str, BeforeValidator(_hours)]] = {"mon-sun": "00:00-24:00"}
     holidays: tuple[str, ...] = ()
     targets: dict[str, Span] = {"default": 3600}
 
@@ -204,10 +280,8 @@ class Response(Strict):
     @field_validator("holidays", mode="before")
     @classmethod
     def _holidays_are_days(cls, value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
         days = []
-        for day in value:
+        for day in value if isinstance(value, list | tuple) else (value,):
             try:  # YAML reads an unquoted day by itself
                 days.append(date.fromisoformat(str(day)).isoformat())
             except ValueError:
@@ -217,7 +291,7 @@ class Response(Strict):
     @field_validator("targets")
     @classmethod
     def _has_default(cls, value: dict[str, int]) -> dict[str, int]:
-        return {"default": 3600, **value}
+        return {"default": 3600, **{_platform(name): span for name, span in value.items()}}
 
     def week(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Seven tuples (Monday first) of (open, close) in minutes since midnight."""
@@ -243,9 +317,9 @@ class AlertRule(Strict):
     """Who is told of what, and how often at most."""
 
     name: str = "everyone"
-    brands: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    kinds: tuple[AlertKind, ...] = (
+    brands: Words = ()
+    regions: Words = ()
+    kinds: Annotated[tuple[AlertKind, ...], One] = (
         "negative", "negative share", "volume", "viral", "due", "silent",
     )  # fmt: skip
     min_posts: int = Field(20, ge=1)
@@ -255,7 +329,7 @@ class AlertRule(Strict):
     time_zone: Zone = "UTC"
     snooze_until: str | None = None
     digest: Span | None = None
-    channels: tuple[str, ...] = ("log",)
+    channels: Words = ("log",)
 
     @field_validator("quiet_hours")
     @classmethod
@@ -286,6 +360,20 @@ class Alerts(Strict):
     rules: tuple[AlertRule, ...] = (AlertRule(),)
     channels: dict[str, str] = {}
     dashboard_url: str = "http://127.0.0.1:8501"
+
+    @field_validator("rules")
+    @classmethod
+    def _unnamed_rules_have_names(cls, value: tuple[AlertRule, ...]) -> tuple[AlertRule, ...]:
+        """What a rule has told is kept under its name: two without one would count as one rule."""
+        taken = {rule.name for rule in value if "name" in rule.model_fields_set}
+        rules = []
+        for rule in value:
+            name, count = rule.name, 2
+            while "name" not in rule.model_fields_set and name in taken:
+                name, count = f"{rule.name} {count}", count + 1
+            taken.add(name)
+            rules.append(rule if name == rule.name else rule.model_copy(update={"name": name}))
+        return tuple(rules)
 
     @field_validator("channels")
     @classmethod
@@ -328,38 +416,12 @@ class Config(Strict):
     """keywords.yaml, checked."""
 
     brands: tuple[Brand, ...] = Field(min_length=1)
-    regions: dict[str, tuple[str, ...]] = {}
+    regions: dict[str, Annotated[tuple[Country, ...], One]] = {}
     sources: tuple[Source, ...] = ()
     response: Response = Response()
     alerts: Alerts = Alerts()
     retention: Retention = Retention()
     model: Model = Model()
-
-    @field_validator("regions")
-    @classmethod
-    def _country_codes(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        for group, codes in value.items():
-            for code in codes:
-                if not re.fullmatch(r"[A-Z]{2}", code):
-                    raise ValueError(
-                        f"group {group!r} holds {code!r}; allowed are two-letter country codes in "
-                        "capitals, such as DE (quote NO as 'NO', or YAML reads it as false)"
-                    )
-        return value
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Config:
-        for what, found in (
-            ("brands", [b.name for b in self.brands]),
-            ("sources", [s.name for s in self.sources]),
-        ):
-            twice = {name for name in found if found.count(name) > 1}
-            if twice:
-                raise ValueError(
-                    f"{what}: {', '.join(sorted(twice))} is given more than once; "
-                    "each needs a `name` of its own"
-                )
-        return self
 
     def all_brands(self) -> tuple[Brand, ...]:
         """The brands, and each competitor without an entry of its own as one to compare with."""
@@ -425,33 +487,30 @@ def load_config(path: str | Path = "keywords.yaml") -> Config:
         raise ConfigError(
             f"{file} is not here. Write one with `groundswell init`, or name another with --config."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{file}:{line}: this is not UTF-8 text; save the file as UTF-8"
+        ) from error
     return parse_config(text, str(file))
 
 
 def parse_config(text: str, file: str = "keywords.yaml") -> Config:
     """As :func:`load_config`, from a text; ``file`` is only for messages."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{where}: this is not YAML: {problem}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file} is empty; `groundswell init` writes one to start from")
-    problems = list(_duplicate_keys(node, file)) + list(_secrets_inside(node, file))
+    node, data = _read(text, file)
+    problems = list(faults.duplicate_keys(node, file)) + list(faults.secrets_inside(node, file))
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        faults = error.errors()
+        found = error.errors()
         # A list whose only item is faulty is also reported as too short: that one says nothing new.
-        deeper = {f["loc"][0] for f in faults if len(f["loc"]) > 1}
-        faults = [f for f in faults if f["type"] != "too_short" or f["loc"][0] not in deeper]
-        problems += [_explain(item, node, data, file) for item in faults]
+        deeper = {f["loc"][0] for f in found if len(f["loc"]) > 1}
+        found = [f for f in found if f["type"] != "too_short" or f["loc"][0] not in deeper]
+        problems += [faults.explain(item, node, file, Config) for item in found]
     else:
+        problems += list(_name_problems(config, node, file))
         problems += list(_source_problems(config, node, file))
         problems += list(_rule_problems(config, node, file))
     if problems:
@@ -460,15 +519,60 @@ def parse_config(text: str, file: str = "keywords.yaml") -> Config:
     return config
 
 
+def _read(text: str, file: str) -> tuple[yaml.Node, dict[str, Any]]:
+    """The tree with its lines, and what it says. A section that is empty, as when all that was in it
+    is commented out, is as good as absent."""
+    try:
+        node = yaml.compose(text, Loader=faults.Loader)
+        if (line := faults.line_of_loop(node)) is not None:
+            raise ConfigError(f"{file}:{line}: this part holds itself, by & and *; write it out")
+        data = yaml.load(text, Loader=faults.Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{where}: this is not YAML: {problem}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: YAML cannot read a value in it: {error}") from error
+    if node is None or data is None:
+        raise ConfigError(f"{file} is empty; `groundswell init` writes one to start from")
+    if not isinstance(data, dict):
+        found = "a list" if isinstance(data, list) else f"{str(data)[:40]!r}"
+        raise ConfigError(
+            f"{file}:{node.start_mark.line + 1}: the file is {found}, and must have keys, of these: "
+            f"{', '.join(Config.model_fields)}"
+        )
+    return node, {key: value for key, value in data.items() if value is not None}
+
+
+def _name_problems(config: Config, node: yaml.Node, file: str) -> Iterator[str]:
+    """Brands, sources and rules that share a name: all that is kept goes by it."""
+    named: dict[faults.Path, Sequence[Brand | Source | AlertRule]] = {
+        ("brands",): config.brands,
+        ("sources",): config.sources,
+        ("alerts", "rules"): config.alerts.rules,
+    }
+    for path, entries in named.items():
+        first: dict[str, int] = {}
+        for at, entry in enumerate(entries):
+            if entry.name in first:
+                here = (*path, at)
+                yield (
+                    f"{file}:{faults.line_of(node, (*here, 'name'))}: {faults.dotted(here)} is called "
+                    f"{entry.name!r}, as {faults.dotted((*path, first[entry.name]))} is; each needs a "
+                    "`name` of its own"
+                )
+            first.setdefault(entry.name, at)
+
+
 def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:
     """Sources whose platform or own keys their collector does not know."""
     from listener import collectors
 
     for index, source in enumerate(config.sources):
-        line = _line(node, ("sources", index, "platform"))
+        line = faults.line_of(node, ("sources", index, "platform"))
         if source.platform not in collectors.names():
-            near = difflib.get_close_matches(source.platform, collectors.names(), n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = faults.near(source.platform, collectors.names())
             yield (
                 f"{file}:{line}: sources[{index}].platform is {source.platform!r}{hint}; "
                 f"installed are: {', '.join(collectors.names())}"
@@ -482,11 +586,15 @@ def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Itera
         except ValidationError as error:
             for item in error.errors():
                 path = ("sources", index, *item["loc"])
-                yield _explain({**item, "loc": path}, node, source.own_options(), file, options)
+                yield faults.explain(
+                    {**item, "loc": path}, node, file, options, also=tuple(Source.model_fields)
+                )
 
 
 def _rule_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:
     """Names in alert rules that stand for nothing: such a rule would never tell anybody, in silence."""
+    from listener.regions import countries_by_code
+
     known = {
         "channels": ["log", *config.alerts.channels],
         "brands": [brand.name for brand in config.brands],
@@ -495,124 +603,14 @@ def _rule_problems(config: Config, node: yaml.Node | None, file: str) -> Iterato
     for index, rule in enumerate(config.alerts.rules):
         for key, allowed in known.items():
             for at, name in enumerate(getattr(rule, key)):
-                if name in allowed or (key == "regions" and re.fullmatch(r"[A-Z]{2}", name)):
+                if name in allowed or (key == "regions" and name in countries_by_code()):
                     continue
                 path = ("alerts", "rules", index, key, at)
-                near = difflib.get_close_matches(name, allowed, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
+                hint = faults.near(name, allowed)
                 country = " and two-letter country codes" if key == "regions" else ""
                 yield (
-                    f"{file}:{_line(node, path)}: {_dotted(path)} is {name!r}{hint}; "
+                    f"{file}:{faults.line_of(node, path)}: {faults.dotted(path)} is {name!r}{hint}; "
                     f"there are: {', '.join(allowed)}{country}"
-                )
-
-
-def _explain(
-    item: Any, node: yaml.Node | None, data: object, file: str, model: type[BaseModel] = Config
-) -> str:
-    """One pydantic fault as ``file:line: key is VALUE: why; allowed …``."""
-    path: tuple[str | int, ...] = tuple(item["loc"])
-    line = _line(node, path)
-    key = _dotted(path)
-    if path[-1:] == ("[key]",):  # pydantic's way to say that the key, not its value, is at fault
-        key = f"a key of {_dotted(path[:-2])}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    found = item.get("input")
-    if item["type"] == "extra_forbidden":
-        siblings = _field_names(path, model)
-        near = difflib.get_close_matches(str(path[-1]), siblings, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        return f"{file}:{line}: {key} is no known key{hint}; allowed here: {', '.join(siblings)}"
-    if item["type"] == "missing":
-        return f"{file}:{line}: {key} is missing; it is required here"
-    if item["type"] == "string_type" and found is False:
-        message += "; YAML reads a bare NO as false: write 'NO' in quotes"
-    shown = "" if isinstance(found, dict | list) else f" is {found!r}:"
-    return f"{file}:{line}: {key}{shown} {message[:1].lower() + message[1:]}"
-
-
-def _field_names(path: Sequence[str | int], model: type[BaseModel]) -> list[str]:
-    """The keys that the model at ``path`` knows, for messages."""
-    current: type[BaseModel] = model
-    for part in path[:-1]:
-        if isinstance(part, int) or part not in current.model_fields:
-            continue
-        inner = _inner_model(current.model_fields[part].annotation)
-        current = inner or current
-    return list(current.model_fields)
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in get_args(annotation):
-        inner = _inner_model(part)
-        if inner is not None:
-            return inner
-    return None
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    out = ""
-    for part in path:
-        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else str(part)
-    return out or "the file"
-
-
-def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
-    """The 1-based line of the deepest node along ``path`` that the file really has."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if pair is None:
-                return line
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                return line
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
-
-
-def _walk(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
-    if isinstance(node, yaml.MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from _walk(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _walk(value)
-
-
-def _duplicate_keys(node: yaml.Node | None, file: str) -> Iterator[str]:
-    for mapping in _walk(node):
-        seen: dict[str, int] = {}
-        for key, _ in mapping.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                yield (
-                    f"{file}:{line}: the key {key.value!r} stands a second time (first on line "
-                    f"{seen[key.value]}); YAML would keep only the last: join the two"
-                )
-            seen.setdefault(key.value, line)
-
-
-def _secrets_inside(node: yaml.Node | None, file: str) -> Iterator[str]:
-    """Keys that look like secrets: they belong in the environment. The value is never shown."""
-    for mapping in _walk(node):
-        for key, value in mapping.value:
-            if (
-                SECRET_LIKE.search(str(key.value))
-                and isinstance(value, yaml.ScalarNode)
-                and len(value.value) > 12
-            ):
-                yield (
-                    f"{file}:{key.start_mark.line + 1}: {key.value!r} looks like a secret; put it "
-                    "in the environment or in a file named by GROUNDSWELL_SECRETS, never here"
                 )
 
 
@@ -626,9 +624,11 @@ def load_secrets(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     if not file:
         return env
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ConfigError(f"the secrets file {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:  # the error itself would carry the content along
+        raise ConfigError(f"the secrets file {file} is not UTF-8 text; save it as UTF-8") from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         stripped = line.strip()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -129,26 +129,29 @@ def read_rules(path: Path) -> tuple[AlertRule, ...]:
     import yaml
     from pydantic import ValidationError
 
+    from listener import faults
     from listener.config import AlertRule
 
     try:
-        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        node, found = yaml.compose(text, faults.Loader), yaml.load(text, faults.Loader)  # noqa: S506 - safe
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
+    at: faults.Path = ()
     for key in ("alerts", "rules"):
         if isinstance(found, dict) and key in found:
-            found = found[key]
+            found, at = found[key], (*at, key)
     if not isinstance(found, list) or not found:
         raise ConfigError(f"{path}: no alert rules; write them as under alerts: rules: there")
     rules, problems = [], []
-    for number, entry in enumerate(found, 1):
+    for number, entry in enumerate(found):
         try:
             rules.append(AlertRule.model_validate(entry))
         except ValidationError as error:
             problems += [
-                f"rule {number}, {'.'.join(map(str, e['loc'])) or 'entry'}: {e['msg']}"
+                faults.explain({**e, "loc": (*at, number, *e["loc"])}, node, str(path), AlertRule)
                 for e in error.errors()
             ]
     if problems:
