@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from listener.cli.common import echo_json, open_config, open_store, print_table
 from listener.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -91,31 +91,23 @@ def detect(file: Path, as_json: bool) -> None:
     scored = score_series((stamp for stamp, _ in rows), (value for _, value in rows))
     if as_json:
         for row in scored:
-            click.echo(
-                json.dumps(
-                    {
-                        "timestamp": row.timestamp,
-                        "value": row.value,
-                        "expected": round(row.expected, 3),
-                        "score": round(row.score, 6),
-                        "spike": row.spike,
-                    },
-                    ensure_ascii=False,
-                )
+            echo_json(
+                {
+                    "timestamp": row.timestamp,
+                    "value": row.value,
+                    "expected": round(row.expected, 3),
+                    "score": round(row.score, 6),
+                    "spike": row.spike,
+                }
             )
         return
-    from rich.console import Console
-    from rich.table import Table
-
     spikes = [row for row in scored if row.spike]
-    table = Table("timestamp", "value", "expected", "score")
-    for row in spikes:
-        table.add_row(
-            str(row.timestamp), f"{row.value:g}", f"{row.expected:.1f}", f"{row.score:.3f}"
-        )
-    console = Console()
-    console.print(table)
-    console.print(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
+    print_table(
+        "",
+        ("timestamp", "value", "expected", "score"),
+        [(r.timestamp, f"{r.value:g}", f"{r.expected:.1f}", f"{r.score:.3f}") for r in spikes],
+    )
+    click.echo(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
 
 
 # replay -------------------------------------------------------------------------------------------
@@ -192,7 +184,6 @@ def replay(
     """
     from listener import replay as replays
     from listener import watch
-    from listener.cli.common import echo_json, open_config, open_store, print_table
 
     since, until = _moment("--from", from_), _moment("--to", to)
     if until <= since:
