@@ -378,3 +378,16 @@ def m016_hosts_held_back(db: Database) -> None:
         ) WITHOUT ROWID
         """,
     )
+
+
+@migrations()
+def m018_rejects_once(db: Database) -> None:
+    """What is rejected again is found by where it stood, so that it is kept, and counted, once."""
+    _run(
+        db,
+        """
+        DELETE FROM rejects WHERE id NOT IN
+            (SELECT MAX(id) FROM rejects GROUP BY source, place, reason, payload);
+        CREATE INDEX rejects_placed ON rejects (source, place)
+        """,
+    )

@@ -238,7 +238,7 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
             values = [v for v in samples.get(column, ()) if v.strip()][:50]
             kind, share = majority(values)
             told = column not in taken and not OF_THE_AUTHOR.search(plains[column])
-            if told and kind not in (None, "number", "serial") and share >= 0.9:
+            if told and kind not in (None, "number", "serial", "compact") and share >= 0.9:
                 found["created"] = column
                 taken.add(column)
                 break

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from listener.mention import Post, Query
 
 __all__ = ["Files", "FilesOptions", "Plan", "inspect"]
 
+AHEAD = timedelta(days=1)  # a clock may be wrong, and a time without a zone half a day off
+# What rows are taken, by number: where it grows, a file that is followed is read once more from the
+# top, as rows that were rejected may be posts now. 2: a title in place of an empty text; dates of
+# digits alone; names of zones.
+TAKES = 2
 LONGEST_PAYLOAD = 100_000  # characters of a rejected row that are kept aside
 
 
@@ -62,7 +68,8 @@ class Files(Collector):
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         """All rows after the cursor's. A cursor of another file (or of none) starts at the top; of the
-        same file with other columns, too, under the keys that its rows have already.
+        same file with other columns, or from before more rows were taken, too, under the keys that its
+        rows have already.
 
         Of a file that is followed, a last row that is not written to its end waits until two looks
         have found the file at the same size: whoever writes it is not done. An import takes it.
@@ -76,7 +83,9 @@ class Files(Collector):
         plan = replace(plan, namespace=known_namespace(plan, cursor))
         done, size = 0, None
         if cursor and cursor.get("fingerprint") == plan.fingerprint:
-            done, size = int(cursor.get("row", 0)), cursor.get("waits_at")
+            size = cursor.get("waits_at")
+            if cursor.get("takes", 1) >= TAKES:
+                done = int(cursor.get("row", 0))
         wait = not self.context.source.startswith("import:") and size != plan.bytes
         with opened(plan.path) as source:
             yield from self._pages(plan, source, done, options.batch, wait)
@@ -86,7 +95,7 @@ class Files(Collector):
     ) -> Iterator[Page]:
         """``wait``: a last row that is not written to its end is left for a later look."""
         cut, rules, columns = plan.cutter(), plan.rules, plan.columns
-        width = len(columns)
+        width, now = len(columns), self.context.clock()
         posts: list[Post] = []
         rejects: list[Reject] = []
         number = 0
@@ -103,7 +112,7 @@ class Files(Collector):
                     raw = dict(zip(columns, row, strict=False))
                     if len(row) > width and any(row[width:]):
                         raise ValueError(f"{len(row)} cells where the heads have {width}")
-                posts.append(build(cut(row), raw, rules))
+                posts.append(_not_ahead(build(cut(row), raw, rules), now))
             except (ValueError, OverflowError, RecursionError) as error:
                 rejects.append(Reject(str(error), f"row {number}", _payload(row)))
             if len(posts) + len(rejects) >= batch:
@@ -124,7 +133,7 @@ class Files(Collector):
         waits: bool = False,
     ) -> Page:
         times = [p.created_at for p in posts]
-        cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint}
+        cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint, "takes": TAKES}
         if plan.namespace:
             cursor |= {"start": plan.start, "namespace": plan.namespace}
         if waits:
@@ -153,6 +162,16 @@ class Files(Collector):
             if not value.strip():
                 raise ValueError(f"the field {name!r} is missing or empty")
         return build(cells, dict(payload), Rules())
+
+
+def _not_ahead(post: Post, now: datetime) -> Post:
+    """ValueError for a post from the future: no view of the present would show it until it comes."""
+    if post.created_at > now + AHEAD:
+        raise ValueError(
+            f"the time {post.created_at:%Y-%m-%d %H:%M} UTC lies ahead; if day and month changed "
+            "places, say which stands first (--date-order)"
+        )
+    return post
 
 
 def _payload(row: Any) -> str:

@@ -23,9 +23,10 @@ from listener.collectors.dates import (
     has_zone,
     kind_of,
     majority,
+    names_a_zone,
     without_zone,
 )
-from listener.collectors.dialect import Dialect, Source, dialect_of, opened
+from listener.collectors.dialect import DATED, Dialect, Source, dialect_of, opened
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
 from listener.errors import InputError
@@ -140,6 +141,11 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
         raise InputError(f"{path} is a folder; name one file (CSV or JSON lines, .gz is fine)")
     dialect = dialect_of(path, options.encoding, options.delimiter)
     columns, samples, first = _sample(path, dialect)
+    if dialect.format == "jsonl" and not samples:
+        raise InputError(
+            f"{path}: none of its lines is a JSON object with values; an import reads JSON lines, one "
+            f"post a line. A document over several lines becomes that with: jq -c . {path.name}"
+        )
     mapping = {**c.guess(columns, samples), **_asked(options.map, columns)}
     _require(path, mapping, columns, samples)
     cut = cutter(dialect.format, columns, mapping)
@@ -150,6 +156,7 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     scan = _scan(path, dialect, cutter(dialect.format, columns, said), kind == "numeric")
     notes = list(_dialect_notes(dialect))
     dates = _dates(options, kind, scan.votes, created, notes)
+    notes += _zone_notes(mapping["created"], columns, samples, created)
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)
@@ -207,6 +214,35 @@ def _dates(
         )
     zone = UTC if options.timezone == "UTC" else ZoneInfo(options.timezone)
     return Dates(kind, zone, order)
+
+
+ZONE_HEADS = {
+    "timezone",
+    "time_zone",
+    "tz",
+    "utc_offset",
+    "gmt_offset",
+    "tz_offset",
+    "timezone_offset",
+}
+
+
+def _zone_notes(
+    column: str,
+    columns: Sequence[str],
+    samples: Mapping[str, Sequence[str]],
+    created: Sequence[str],
+) -> Iterator[str]:
+    """A column of zones beside times that carry none may be theirs, or the author's: it is told."""
+    if all(has_zone(value) for value in created if value):
+        return
+    for other in columns:
+        values = [v for v in samples.get(other, ()) if v.strip()]
+        if c.plain(other) in ZONE_HEADS and values and all(map(names_a_zone, values[:50])):
+            yield (
+                f"the column {other!r} is not read; if it holds the zones of the times, add "
+                f"--map created={column}+{other}"
+            )
 
 
 def _hash(value: object) -> str:
@@ -302,10 +338,12 @@ def _require(
         return
     if not any(samples.values()):
         raise InputError(f"{path} has heads ({', '.join(columns[:20])}) but no row below them")
+    headless = any(map(DATED.search, columns))
+    hint = " (its first line is taken for the heads: if it is a post, write heads above it)"
     what = {"text": "the text of the post", "created": "when it was written"}
     raise InputError(
         f"{path}: no column seems to hold {' or '.join(what[m] for m in missing)}. "
-        f"Its columns are: {', '.join(columns)}. "
+        f"Its columns are: {', '.join(columns)}{hint if headless else ''}. "
         "Say which it is with " + " ".join(f"--map {m}=COLUMN" for m in missing)
     )
 

@@ -538,10 +538,22 @@ def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor
 def _save_rejects(
     db: sqlite3.Connection, source: str, rejected: Sequence[Reject], now: int
 ) -> None:
+    """Keep what could not be read, each once: a file is imported again, an answer asked for again.
+
+    What ``retention`` emptied in between is known by its place and reason, and is whole again.
+    """
+    fresh = []
+    for r in rejected:
+        payload = r.payload[:100_000].encode("utf-8", "replace").decode()
+        known = db.execute(
+            "UPDATE rejects SET at = ?, payload = ? WHERE id = (SELECT id FROM rejects WHERE "
+            "source = ? AND place IS ? AND reason = ? AND payload IN (?, '') LIMIT 1)",
+            (now, payload, source, r.where, r.reason, payload),
+        ).rowcount
+        if not known:
+            fresh.append((now, source, r.reason, r.where, payload))
     _many(
-        db,
-        "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
-        [(now, source, r.reason, r.where, r.payload[:100_000]) for r in rejected],
+        db, "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)", fresh
     )
 
 

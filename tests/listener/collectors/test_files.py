@@ -158,7 +158,8 @@ def test_a_store_from_before_keeps_its_keys(tmp_path: Path) -> None:
     before = {"row": 2, "fingerprint": plan.fingerprint}
     old = plan.fingerprint[:6] + "-"
     grown = look(file, before)
-    assert [p.native_id for p in grown.posts] == [f"{old}3", f"{old}4"]
+    # from the top, as more rows are taken now than when that cursor was written
+    assert [p.native_id for p in grown.posts] == [f"{old}{n}" for n in range(1, 5)]
     lines(file, *NUMBERED, {**NUMBERED[0], "id": 5, "in_reply_to_id": 4})
     assert [p.native_id for p in look(file, grown.cursor).posts] == [
         f"{old}{n}" for n in range(1, 6)
@@ -817,3 +818,147 @@ def test_texts_come_back_as_they_were(tmp_path: Path, texts: list[str]) -> None:
     posts, rejected = read(file, encoding="utf-8", delimiter=",")
     assert [p.text for p in posts] == [t for t in texts if t.strip()]
     assert len(rejected) == sum(not t.strip() for t in texts)
+
+
+# --- what is handed over in place of an export, and what no reader should choke on
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "is an Excel workbook, or another zip archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook"),
+        (b"%PDF-1.7\n", "is a PDF"),
+        (b"SQLite format 3\x00", "is an SQLite database"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "is a web page"),
+        (b"BZh91AY&SY", "is packed by bzip2"),
+    ],
+)
+def test_what_is_no_export_is_called_by_its_name(tmp_path: Path, begin: bytes, said: str) -> None:
+    file = tmp_path / "export.csv"
+    file.write_bytes(begin + bytes(range(256)) * 8)
+    with pytest.raises(InputError, match=said):
+        inspect(file)
+
+
+@pytest.mark.parametrize("text", ['{\n  "text": "Acme",\n  "created": "2024-05-01"\n}\n', "{}\n"])
+def test_json_over_several_lines_is_told_how_to_become_lines(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"none of its lines is a JSON object with values.* jq -c"):
+        inspect(file)
+
+
+def test_a_file_without_heads_is_told_that_its_first_post_was_taken_for_them(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("1,Acme is bad,2024-05-01 10:00\n2,Acme is good,2024-05-02 10:00\n")
+    with pytest.raises(InputError, match="its first line is taken for the heads: if it is a post"):
+        inspect(file)
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"])
+def test_utf_32_is_read_by_its_mark(tmp_path: Path, mark: bytes) -> None:
+    file = tmp_path / "export.csv"
+    order = "le" if mark[0] else "be"
+    file.write_bytes(mark + "text,created\nschön 🚀,2024-05-01\n".encode(f"utf-32-{order}"))
+    assert [p.text for p in read(file)[0]] == ["schön 🚀"]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_line_without_an_end_is_set_aside_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    """It is read in pieces: at no time is all of it in memory."""
+    monkeypatch.setattr("listener.collectors.dialect.LONGEST_LINE", 5_000)
+    rows = [("1", "one"), ("2", quote + "x" * 23_456 + quote), ("3", "three")]
+    file = tmp_path / "a.csv"
+    file.write_text("id,text,created\n" + "".join(f"{i},{t},2024-05-01\n" for i, t in rows))
+    posts, rejects = read(file)
+    assert [p.text for p in posts] == ["one", "three"]
+    assert [r.where for r in rejects] == ["row 2"]
+    assert "the line has more than" in rejects[0].reason
+    assert len(rejects[0].payload) <= 5_000
+    objects = [{"id": int(i), "text": t, "created": "2024-05-01"} for i, t in rows]
+    posts, rejects = read(lines(tmp_path / "a.jsonl", *objects))
+    assert [p.text for p in posts] == ["one", "three"]
+    assert "the line has more than" in rejects[0].reason
+
+
+def test_a_quote_left_open_before_a_line_without_an_end_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.collectors.dialect.LONGEST_LINE", 5_000)
+    file = tmp_path / "a.csv"
+    file.write_text(
+        "id,text,created\n"
+        '1,one,2024-05-01\n2,"open,2024-05-01\n3,three,2024-05-01\n'
+        f"4,{'x' * 9_000},2024-05-01\n5,five,2024-05-01\n"
+    )
+    posts, rejects = read(file)
+    assert [p.text for p in posts] == ["one", '"open', "three", "five"]
+    assert [r.where for r in rejects] == ["row 4"]
+
+
+# --- times
+
+
+def test_a_column_of_zones_beside_times_without_one_is_told(tmp_path: Path) -> None:
+    heads = ["text", "created", "timezone", "user_timezone"]
+    rows = [
+        ["Acme", "2024-05-01 10:00", "Europe/Berlin", "Eastern Time (US & Canada)"],
+        ["Acme too", "2024-05-01 10:00", "-05:00", ""],
+    ]
+    file = write(tmp_path / "a.csv", rows, heads)
+    said = [note for note in inspect(file).notes if "'timezone'" in note]
+    assert said == [
+        "the column 'timezone' is not read; if it holds the zones of the times, add "
+        "--map created=created+timezone"
+    ]
+    posts, _ = read(file, map={"created": "created+timezone"})
+    assert [p.created_at.hour for p in posts] == [8, 15]
+    whole = write(tmp_path / "b.csv", [["Acme", "2024-05-01T10:00Z", "CET", ""]], heads)
+    assert not [note for note in inspect(whole).notes if "'timezone'" in note]
+
+
+def test_a_post_from_the_future_is_set_aside_with_what_may_be_wrong(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["Acme", "2024-05-03 10:00"], ["Acme too", "2024-05-01 23:59"]],
+                 ["text", "created"])  # fmt: skip
+    made = FilesOptions(path=str(file))
+    now = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    (page,) = Files(Context("import:test", made, clock=lambda: now)).fetch(ANY, None)
+    assert [p.text for p in page.posts] == ["Acme too"], (
+        "half a day ahead is a zone that was not told"
+    )
+    assert page.rejected[0].where == "row 1"
+    assert "2024-05-03 10:00 UTC lies ahead" in page.rejected[0].reason
+    assert "--date-order" in page.rejected[0].reason
+
+
+# --- rows that were rejected
+
+
+def test_a_followed_file_is_read_again_once_where_more_rows_are_taken_now(tmp_path: Path) -> None:
+    heads = ["id", "created", "title", "body"]
+    rows = [["abc1", "2024-05-01", "A headline alone", ""], ["abc2", "2024-05-02", "t", "a body"]]
+    file = write(tmp_path / "a.csv", rows, heads)
+    before = {k: v for k, v in (look(file, None).cursor or {}).items() if k != "takes"}
+    again = look(file, before)
+    assert [p.text for p in again.posts] == ["A headline alone", "a body"]
+    assert look(file, again.cursor).posts == []
+
+
+def test_what_is_rejected_again_is_kept_once(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.csv", [["Acme", "2024-05-01"], ["x", "no time"]], ["text", "created"]
+    )
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        for _ in range(2):
+            counts, _ = _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+            assert counts["rejected"] == 1
+        assert store.value("SELECT COUNT(*) FROM rejects") == 1
+        write(file, [["Acme", "2024-05-01"], ["x", "still none"]], ["text", "created"])
+        _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+        assert store.value("SELECT COUNT(*) FROM rejects") == 2
