@@ -18,6 +18,7 @@ from listener.collectors.dialect import Source, opened
 from listener.collectors.files_plan import (
     FilesOptions,
     Plan,
+    as_read,
     inspect,
     known_namespace,
     rows_of,
@@ -68,8 +69,8 @@ class Files(Collector):
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         """All rows after the cursor's. A cursor of another file (or of none) starts at the top; of the
-        same file with other columns, or from before more rows were taken, too, under the keys that its
-        rows have already.
+        same file with other columns, from before more rows were taken, or from when its times were read
+        in another way, too, under the keys that its rows have already. The times are put right then.
 
         Of a file that is followed, a last row that is not written to its end waits until two looks
         have found the file at the same size: whoever writes it is not done. An import takes it.
@@ -81,14 +82,21 @@ class Files(Collector):
         if plan is None or plan.path != Path(options.path):
             plan = self.plan = inspect(options.path, options)
         plan = replace(plan, namespace=known_namespace(plan, cursor))
-        done, size = 0, None
+        done, size, retimed = 0, None, False
         if cursor and cursor.get("fingerprint") == plan.fingerprint:
             size = cursor.get("waits_at")
-            if cursor.get("takes", 1) >= TAKES:
+            # Cursors from before this was noted are of the same file: what differs is put right.
+            retimed = cursor.get("read_as") != plan.read_as
+            plan = plan.keyed_as(cursor.get("keyed_as", plan.read_as))
+            if cursor.get("takes", 1) >= TAKES and not retimed:
                 done = int(cursor.get("row", 0))
         wait = not self.context.source.startswith("import:") and size != plan.bytes
         with opened(plan.path) as source:
-            yield from self._pages(plan, source, done, options.batch, wait)
+            for page in self._pages(plan, source, done, options.batch, wait):
+                kept = page.cursor
+                if retimed and not page.complete:  # cut short, it begins at the top again
+                    kept = {name: value for name, value in kept.items() if name != "read_as"}
+                yield replace(page, cursor=kept, retimed=retimed)
 
     def _pages(
         self, plan: Plan, source: Source, done: int, batch: int, wait: bool
@@ -134,6 +142,8 @@ class Files(Collector):
     ) -> Page:
         times = [p.created_at for p in posts]
         cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint, "takes": TAKES}
+        cursor["read_as"] = plan.read_as
+        cursor["keyed_as"] = plan.read_as if plan.keyed is None else as_read(plan.keyed)
         if plan.namespace:
             cursor |= {"start": plan.start, "namespace": plan.namespace}
         if waits:

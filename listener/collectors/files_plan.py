@@ -6,7 +6,7 @@ import hashlib
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -81,7 +81,8 @@ class Plan:
 
     ``rows`` counts data rows, ``bytes`` the file on disk; ``examples`` is a sample value by field.
     ``fingerprint`` is of the columns and of the first row whole: where it changes, a file is read anew.
-    ``start`` is of what the first row says: where it is the same, the rows keep their keys.
+    ``start`` is of what the first row says: where it is the same, the rows keep their keys. ``keyed``
+    reads times as when the rows got keys of their content, where that is not how they are read now.
     """
 
     path: Path
@@ -99,6 +100,20 @@ class Plan:
     start: str = ""
     notes: tuple[str, ...] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
+    keyed: Dates | None = None
+
+    @property
+    def read_as(self) -> str:
+        """See :func:`as_read`."""
+        return as_read(self.dates)
+
+    def keyed_as(self, read_as: str) -> Plan:
+        """The same plan for rows that got their keys when times were read like this."""
+        zone, _, order = read_as.rpartition(" ")
+        if read_as == self.read_as:
+            return replace(self, keyed=None)
+        read = replace(self.dates, zone=UTC if zone == "UTC" else ZoneInfo(zone), order=order)
+        return replace(self, keyed=read)
 
     @property
     def rules(self) -> Rules:
@@ -110,6 +125,7 @@ class Plan:
             self.key == "content",
             self.markup,
             where.endswith("coordinates.coordinates"),
+            self.keyed,
         )
 
     @property
@@ -128,6 +144,11 @@ class Plan:
     def cutter(self) -> Cutter:
         """A function from one row to its cells in the order of ``columns.FIELDS``."""
         return cutter(self.dialect.format, self.columns, self.mapping)
+
+
+def as_read(dates: Dates) -> str:
+    """How these read times that do not say it themselves: ``Europe/Berlin dmy``."""
+    return f"{dates.zone} {dates.order}"
 
 
 def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:

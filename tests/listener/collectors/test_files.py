@@ -962,3 +962,87 @@ def test_what_is_rejected_again_is_kept_once(tmp_path: Path) -> None:
         write(file, [["Acme", "2024-05-01"], ["x", "still none"]], ["text", "created"])
         _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
         assert store.value("SELECT COUNT(*) FROM rejects") == 2
+
+
+# --- times that are read in another way
+
+
+@pytest.mark.parametrize("heads", [["id", "text", "created"], ["author", "text", "created"]])
+def test_an_import_repeated_with_its_time_zone_moves_the_posts_and_doubles_none(
+    tmp_path: Path, heads: list[str]
+) -> None:
+    rows = [["90012345678901234501", "Acme is slow", "2024-05-01 10:30"],
+            ["90012345678901234502", "Acme is late", "2024-05-01 23:30"]]  # fmt: skip
+    file = write(tmp_path / "a.csv", rows, heads)
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+
+        def take(zone: str) -> tuple[int, int]:
+            options = FilesOptions(path=str(file), timezone=zone)
+            counts, _ = _import_file(pipeline, options, None, show=False)
+            tick = pipeline.tick(only=("place", "flag", "group", "count"))
+            assert not tick.failed
+            return counts["stored"], counts["updated"]
+
+        def hours(sql: str) -> list[int]:
+            return [row["at"] // 3600 % 24 for row in store.rows(f"{sql} ORDER BY at")]
+
+        assert take("UTC") == (2, 0)
+        assert take("America/New_York") == (0, 2)
+        for sql in (
+            "SELECT created_at AS at FROM posts", "SELECT hour AS at FROM mentions",
+            "SELECT hour AS at FROM counts", "SELECT published_at AS at FROM cases",
+            "SELECT due_at - 3600 AS at FROM cases",
+        ):  # fmt: skip
+            assert hours(sql) == [14, 3], sql
+        assert take("America/New_York") == (0, 0)
+        assert take("UTC") == (0, 2)
+        assert hours("SELECT hour AS at FROM counts") == [10, 23]
+
+
+def test_an_import_that_was_cut_while_it_moved_posts_moves_the_others_the_next_time(
+    tmp_path: Path,
+) -> None:
+    rows = [[f"9001234567890123{n:04}", f"post {n}", "2024-05-01 10:30"] for n in range(6)]
+    file = write(tmp_path / "a.csv", rows, ["id", "text", "created"])
+    first = pages(file)[-1].cursor
+    moving = pages(file, first, timezone="Asia/Tokyo", batch=2)
+    assert [page.retimed for page in moving] == [True] * 4
+    assert sum(len(page.posts) for page in moving) == 6
+    again = pages(file, moving[1].cursor, timezone="Asia/Tokyo")
+    assert [len(page.posts) for page in again] == [6]
+    assert again[0].retimed
+    assert pages(file, moving[-1].cursor, timezone="Asia/Tokyo")[0].posts == []
+
+
+def test_a_spike_of_posts_that_were_moved_goes_unless_somebody_was_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["90012345678901234501", "Acme", "2024-05-01 10:30"]],
+                 ["id", "text", "created"])  # fmt: skip
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+        with store.write() as db:
+            for spike in (1, 2):
+                db.execute(
+                    "INSERT INTO spikes (id, brand, region, kind, start, peak, expected, observed, "
+                    "p_value, severity, found_at) "
+                    "VALUES (?, 'Acme', '*', 'volume', ?, 1, 1, 1, 0, 1, 1)",
+                    (spike, spike),
+                )
+                db.execute("INSERT INTO spike_posts SELECT ?, key FROM posts", (spike,))
+        store.add_alert(
+            subject="s", channel="log", title="t", body="b", rule="r", now=1, spike_id=2
+        )
+        options = FilesOptions(path=str(file), timezone="Asia/Tokyo")
+        _import_file(pipeline, options, None, show=False)
+        assert [row["id"] for row in store.rows("SELECT id FROM spikes")] == [2]
+
+
+def test_an_edit_leaves_a_post_in_the_hour_in_which_it_is_counted(tmp_path: Path) -> None:
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        for hour, text in ((10, "Acme"), (12, "Acme again")):
+            post = Post("rss", "1", text, datetime(2024, 5, 1, hour, tzinfo=UTC))
+            pipeline.keep(Page([post], {}), source="rss", platform="rss", query="all")
+        assert store.rows("SELECT p.text, p.created_at - m.created_at AS apart FROM posts p, "
+                          "mentions m") == [{"text": "Acme again", "apart": 0}]  # fmt: skip
