@@ -205,6 +205,7 @@ def ago(seconds: float | None) -> str:
     """A span of time in words that fit a table: ``40 s``, ``12 min``, ``3 h``, ``2 d``."""
     if seconds is None:
         return "not yet"
+    seconds = max(seconds, 0)  # two clocks differ a little
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"

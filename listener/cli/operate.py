@@ -106,7 +106,9 @@ def import_(
     except ValidationError as error:
         first = error.errors()[0]
         why = str(first["msg"]).removeprefix("Value error, ")
-        raise InputError(f"--{first['loc'][0]} {first['input']!r} {why}") from error
+        name, found = first["loc"][0], first["input"]
+        said = " ".join(mapping) if name == "map" else repr(found)
+        raise InputError(f"--{name} {said} {why}") from error
     with open_store(ctx, create=True) as store:
         pipeline = Pipeline(store, config)
         result, notes = _import_file(pipeline, options, rejects, show=not as_json)

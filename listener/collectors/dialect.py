@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from listener.collectors.columns import recognised
-from listener.errors import InputError
+from listener.errors import EmptyInput, InputError
 
 HEAD_BYTES = 1 << 18
 LONGEST_CELL = 12_000_000  # characters; a cell of 10 MB is read, an unclosed quote is stopped
@@ -166,7 +166,7 @@ def dialect_of(path: Path, encoding: str | None = None, delimiter: str | None = 
     """How the file is written: JSONL or CSV, encoding, delimiter, and where its heads stand."""
     head = head_of(path)
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
-        raise InputError(f"{path} is empty; an export has a line of heads and a row for each post")
+        raise EmptyInput(f"{path} is empty; an export has a line of heads and a row for each post")
     begins = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:20]
     for magic, what, advice in OTHERS:
         if begins.startswith(magic) or begins.lower().startswith(magic):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 
 from listener.collectors import Collector, Coverage, Cursor, Page, Readiness, Reject
 from listener.collectors.columns import FIELDS
-from listener.collectors.dialect import Source, opened
+from listener.collectors.dialect import opened
 from listener.collectors.files_plan import (
     FilesOptions,
     Plan,
@@ -25,7 +26,7 @@ from listener.collectors.files_plan import (
 )
 from listener.collectors.files_posts import Rules, build
 from listener.collectors.rows import Damaged, cell
-from listener.errors import InputError
+from listener.errors import EmptyInput, InputError, PlatformError
 from listener.mention import Post, Query
 
 __all__ = ["Files", "FilesOptions", "Plan", "inspect"]
@@ -68,13 +69,29 @@ class Files(Collector):
         return Readiness(True, f"reads {path}")
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
-        """All rows after the cursor's. A cursor of another file (or of none) starts at the top; of the
-        same file with other columns, from before more rows were taken, or from when its times were read
-        in another way, too, under the keys that its rows have already. The times are put right then.
+        """All rows after the cursor's. A cursor of another file (or of none, or of rows that are not
+        there any more) starts at the top; of the same file with other columns, from before more rows
+        were taken, or from when its times were read in another way, too, under the keys that its rows
+        have already. The times are put right then.
 
         Of a file that is followed, a last row that is not written to its end waits until two looks
         have found the file at the same size: whoever writes it is not done. An import takes it.
         """
+        if self.context.source.startswith("import:"):
+            yield from self._walk(cursor, follow=False)
+            return
+        try:
+            yield from self._walk(cursor, follow=True)
+        except EmptyInput:  # it is still to be written
+            yield Page((), cursor or {}, complete=True)
+        except InputError as error:
+            # Into the ledger, so that status shows it and a silent source alerts; and no pause, as
+            # nobody minds being asked.
+            failed = PlatformError(str(error))
+            failed.requests, failed.resets_at = 0, self.context.clock().timestamp()
+            raise failed from error
+
+    def _walk(self, cursor: Cursor | None, *, follow: bool) -> Iterator[Page]:
         options = self._options
         if not options.path:
             raise InputError("the files collector needs a path")
@@ -82,54 +99,67 @@ class Files(Collector):
         if plan is None or plan.path != Path(options.path):
             plan = self.plan = inspect(options.path, options)
         plan = replace(plan, namespace=known_namespace(plan, cursor))
-        done, size, retimed = 0, None, False
+        done, mark, size, retimed = 0, None, None, False
         if cursor and cursor.get("fingerprint") == plan.fingerprint:
             size = cursor.get("waits_at")
             # Cursors from before this was noted are of the same file: what differs is put right.
             retimed = cursor.get("read_as") != plan.read_as
             plan = plan.keyed_as(cursor.get("keyed_as", plan.read_as))
             if cursor.get("takes", 1) >= TAKES and not retimed:
-                done = int(cursor.get("row", 0))
-        wait = not self.context.source.startswith("import:") and size != plan.bytes
-        with opened(plan.path) as source:
-            for page in self._pages(plan, source, done, options.batch, wait):
-                kept = page.cursor
-                if retimed and not page.complete:  # cut short, it begins at the top again
-                    kept = {name: value for name, value in kept.items() if name != "read_as"}
-                yield replace(page, cursor=kept, retimed=retimed)
+                done, mark = int(cursor.get("row", 0)), cursor.get("mark")
+        wait = follow and size != plan.bytes
+        for known in (done, 0):
+            try:
+                for page in self._pages(plan, known, mark, options.batch, wait):
+                    kept = page.cursor
+                    if retimed and not page.complete:  # cut short, it begins at the top again
+                        kept = {name: value for name, value in kept.items() if name != "read_as"}
+                    yield replace(page, cursor=kept, retimed=retimed)
+                return
+            except _Rewritten:
+                continue  # what stands there now is not what was read: all of it is new
 
     def _pages(
-        self, plan: Plan, source: Source, done: int, batch: int, wait: bool
+        self, plan: Plan, done: int, mark: str | None, batch: int, wait: bool
     ) -> Iterator[Page]:
-        """``wait``: a last row that is not written to its end is left for a later look."""
+        """The rows after the first ``done``, of which the last goes by ``mark``. ``wait``: a last row
+        that is not written to its end is left for a later look. Raises _Rewritten, before any page."""
         cut, rules, columns = plan.cutter(), plan.rules, plan.columns
         width, now = len(columns), self.context.clock()
         posts: list[Post] = []
         rejects: list[Reject] = []
-        number = 0
-        rows = rows_of(source, plan.dialect, cut, wait=wait)
-        for number, row in enumerate(rows, 1):
-            if number <= done:
-                continue
-            try:
-                if isinstance(row, Damaged):
-                    raise ValueError(row.reason)
-                if isinstance(row, dict):
-                    raw = row
-                else:
-                    raw = dict(zip(columns, row, strict=False))
-                    if len(row) > width and any(row[width:]):
-                        raise ValueError(f"{len(row)} cells where the heads have {width}")
-                posts.append(_not_ahead(build(cut(row), raw, rules), now))
-            except (ValueError, OverflowError, RecursionError) as error:
-                rejects.append(Reject(str(error), f"row {number}", _payload(row)))
-            if len(posts) + len(rejects) >= batch:
-                self.position = source.position()
-                yield self._page(plan, posts, rejects, number)
-                posts, rejects = [], []
+        number, row = 0, None
+        with opened(plan.path) as source:
+            rows = rows_of(source, plan.dialect, cut, wait=wait)
+            for number, row in enumerate(rows, 1):
+                if number <= done:
+                    if number == done and mark is not None and _mark(row) != mark:
+                        raise _Rewritten
+                    continue
+                try:
+                    if isinstance(row, Damaged):
+                        raise ValueError(row.reason)
+                    if isinstance(row, dict):
+                        raw = row
+                    else:
+                        raw = dict(zip(columns, row, strict=False))
+                        if len(row) > width and any(row[width:]):
+                            raise ValueError(f"{len(row)} cells where the heads have {width}")
+                    posts.append(_not_ahead(build(cut(row), raw, rules), now))
+                except (ValueError, OverflowError, RecursionError) as error:
+                    rejects.append(Reject(str(error), f"row {number}", _payload(row)))
+                if len(posts) + len(rejects) >= batch:
+                    self.position = source.position()
+                    yield self._page(plan, posts, rejects, number, _mark(row))
+                    posts, rejects = [], []
+        if number < done - rows.left:
+            raise _Rewritten
+        said = mark if mark is not None and number < done else _mark(row)
         self.position = plan.bytes
-        waits = rows.left and number >= done
-        yield self._page(plan, posts, rejects, max(number, done), complete=True, waits=waits)
+        yield self._page(
+            plan, posts, rejects, max(number, done), said, complete=True,
+            waits=rows.left and number >= done,
+        )  # fmt: skip
 
     @staticmethod
     def _page(
@@ -137,11 +167,13 @@ class Files(Collector):
         posts: list[Post],
         rejects: list[Reject],
         row: int,
+        mark: str,
         complete: bool = False,
         waits: bool = False,
     ) -> Page:
         times = [p.created_at for p in posts]
         cursor: Cursor = {"row": row, "fingerprint": plan.fingerprint, "takes": TAKES}
+        cursor["mark"] = mark
         cursor["read_as"] = plan.read_as
         cursor["keyed_as"] = plan.read_as if plan.keyed is None else as_read(plan.keyed)
         if plan.namespace:
@@ -182,6 +214,21 @@ def _not_ahead(post: Post, now: datetime) -> Post:
             "places, say which stands first (--date-order)"
         )
     return post
+
+
+class _Rewritten(Exception):
+    """The rows that were read are not there any more: the file was not continued, but written anew."""
+
+
+def _mark(row: Any) -> str:
+    """What a row is known by at the next look; cells that are empty at its end do not count."""
+    if isinstance(row, Damaged):
+        said = row.payload
+    elif isinstance(row, list):
+        said = "\x1f".join(row).rstrip("\x1f")
+    else:
+        said = repr(row)
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _payload(row: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from array import array
@@ -29,7 +30,7 @@ from listener.collectors.dates import (
 from listener.collectors.dialect import DATED, Dialect, Source, dialect_of, opened
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
-from listener.errors import InputError
+from listener.errors import EmptyInput, InputError
 
 SAMPLE_ROWS = 1_000
 AT = {name: index for index, name in enumerate(c.FIELDS)}
@@ -62,6 +63,16 @@ class FilesOptions(Options):
         "auto", description="Whether 3/4/2024 is in April (dmy) or in March (mdy)."
     )
     batch: int = Field(2_000, ge=1, le=50_000, description="Posts a page.")
+
+    @field_validator("map")
+    @classmethod
+    def _fields(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name not in c.FIELDS:
+                close = difflib.get_close_matches(name, c.FIELDS, n=1)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                raise ValueError(f"names {name!r}{hint}; the fields are {', '.join(c.FIELDS)}")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -335,10 +346,8 @@ def _sample(
 
 
 def _asked(asked: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
-    """``--map`` as given, once every name in it is known."""
+    """``--map`` as given, once every column in it is known."""
     for name, column in asked.items():
-        if name not in c.FIELDS:
-            raise InputError(f"--map {name}={column}: the fields are {', '.join(c.FIELDS)}")
         missing = [p for p in (column, *column.split("+")) if p not in columns]
         if column not in columns and len(missing) > 1:
             raise InputError(
@@ -358,7 +367,7 @@ def _require(
     if not missing:
         return
     if not any(samples.values()):
-        raise InputError(f"{path} has heads ({', '.join(columns[:20])}) but no row below them")
+        raise EmptyInput(f"{path} has heads ({', '.join(columns[:20])}) but no row below them")
     headless = any(map(DATED.search, columns))
     hint = " (its first line is taken for the heads: if it is a post, write heads above it)"
     what = {"text": "the text of the post", "created": "when it was written"}

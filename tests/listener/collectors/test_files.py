@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -579,8 +579,10 @@ def test_map_corrects_and_names_what_is_not_there(tmp_path: Path) -> None:
         InputError, match=r"no column 'Mesage'.*id, created_at, text, username, note"
     ):
         inspect(file, FilesOptions(map={"text": "Mesage"}))
-    with pytest.raises(InputError, match=r"the fields are id, text, created"):
-        inspect(file, FilesOptions(map={"words": "note"}))
+    with pytest.raises(
+        ValueError, match=r"names 'txt' \(did you mean text\?\); the fields are id,"
+    ):
+        FilesOptions(map={"txt": "note"})
 
 
 def test_a_column_without_times_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -1046,3 +1048,62 @@ def test_an_edit_leaves_a_post_in_the_hour_in_which_it_is_counted(tmp_path: Path
             pipeline.keep(Page([post], {}), source="rss", platform="rss", query="all")
         assert store.rows("SELECT p.text, p.created_at - m.created_at AS apart FROM posts p, "
                           "mentions m") == [{"text": "Acme again", "apart": 0}]  # fmt: skip
+
+
+# --- a file that is followed
+
+
+def test_a_file_that_was_written_anew_is_read_from_the_top(tmp_path: Path) -> None:
+    """Its first row is the same, so that it looks like the file that was followed."""
+    file = write(tmp_path / "a.csv", [row(1), row(2), row(3)])
+    first = look(file, None)
+    shorter = look(write(file, [row(1), row(4)]), first.cursor)
+    assert [p.text for p in shorter.posts] == ["hello there"] * 2
+    assert shorter.posts[-1].native_id == row(4)[0]
+    as_long = look(write(file, [row(1), row(5), row(6)]), first.cursor)
+    assert [p.native_id for p in as_long.posts] == [row(n)[0] for n in (1, 5, 6)]
+    longer = look(write(file, [row(1), row(2), row(3), row(4)]), first.cursor)
+    assert [p.native_id for p in longer.posts] == [row(4)[0]], "a file that grew is not read again"
+    assert look(file, longer.cursor).posts == []
+
+
+def test_a_row_that_was_taken_half_written_is_put_right_when_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    whole = (
+        "id,text,created\n9001234567890123,one,2024-05-01\n9001234567890124,Acme is late,2024-05-01"
+    )
+    file.write_text(whole.replace(" is late", ""))
+    cursor = look(file, look(file, None).cursor).cursor
+    file.write_text(whole + "\n")
+    assert [p.text for p in look(file, cursor).posts] == ["one", "Acme is late"]
+
+
+@pytest.mark.parametrize("text", ["", "id,text,created\n", "\n\n"])
+def test_a_followed_file_without_a_row_is_no_failure(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    page = look(file, None)
+    assert (page.posts, page.complete, page.coverage.failed) == ((), True, None)
+    with pytest.raises(InputError):
+        pages(file)
+
+
+def test_a_followed_file_that_cannot_be_read_fails_as_a_source_does(tmp_path: Path) -> None:
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    file = tmp_path / "gone.csv"
+    config = parse_config(
+        f"brands: [{{name: Acme}}]\nsources: [{{platform: files, path: '{file}', every: 5m}}]"
+    )
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, config, clock=lambda: now[0])
+        (source,) = config.sources
+        pipeline.collect(source)
+        assert "No such file" in pipeline.failures["files"]
+        (health,) = store.health()
+        assert (health["failures"], health["last_ok_at"]) == (1, None)
+        assert "No such file" in health["last_error"]
+        assert store.value("SELECT SUM(requests) FROM coverage") == 0
+        write(file, [row(1, "Acme is back")])
+        now[0] += timedelta(minutes=5)
+        assert pipeline.collect(source).stored == 1, "it waits no longer than its turn"
+        assert store.health()[0]["failures"] == 0
