@@ -305,7 +305,8 @@ def test_what_broke_off_with_a_traceback_is_told_in_a_sentence(text: str, said: 
         (BRAND + "    competitor: maybe", "brands[0].competitor is 'maybe': must be true or false"),
         (BRAND + "    names: ['']", "k.yaml:3: brands[0].names[0] is '': holds no words"),
         (BRAND + "    languages: english", "brands[0].languages[0] is 'english': is no code of a "
-         "language; write it as en or de (did you mean en?)"),
+         "language (did you mean en?); write it as en or de"),
+        (BRAND + "    languages: [klingon]", "is 'klingon': is no code of a language; write it as en"),
         (BRAND + "    handles: {x: 'https://x.com/acme'}", "is 'https://x.com/acme': is an address"),
         (BRAND + "    handles: {x: '@'}", "brands[0].handles.x[0] is '@': names no account"),
         (BRAND + "    handles: {twiter: acme}", "'twiter', no platform; did you mean twitter?"),
