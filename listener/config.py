@@ -59,7 +59,8 @@ def _language(value: str) -> str:
 
 
 def _platform(name: str) -> str:
-    """A platform's name as posts carry it: ``twitter`` is ``x``. ValueError for what is nearly one.
+    """A platform's name as posts carry it: ``twitter`` is x, ``jetstream`` bluesky. ValueError for what
+    is nearly one.
 
     Exports may be of platforms that nobody here has heard of, so a name that is near none is taken.
     """
@@ -68,7 +69,7 @@ def _platform(name: str) -> str:
 
     known = {*collectors.names(), *PLATFORMS, "file", "default"}
     if name in collectors.names():
-        return name
+        return collectors.POSTS_OF.get(name, name)
     if name.strip().lower() not in known:
         close = difflib.get_close_matches(name.strip().lower(), sorted(known), n=1, cutoff=0.8)
         if close:

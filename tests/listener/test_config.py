@@ -355,10 +355,11 @@ def test_one_is_a_list_wherever_a_list_of_words_stands() -> None:
 def test_a_platform_goes_by_the_name_that_its_posts_carry() -> None:
     config = parse_config(
         "brands: [{name: A, handles: {Twitter: [a, b], x: b, trustpilot: shop}}]\n"
-        "response: {targets: {twitter: 20m, default: 2h}}\n"
+        "response: {targets: {twitter: 20m, jetstream: 30m, default: 2h}}\n"
     )
     assert config.brands[0].handles == {"x": ("a", "b"), "trustpilot": ("shop",)}
     assert config.response.target_for("x") == 1200
+    assert config.response.target_for("bluesky") == 1800
     assert config.response.target_for("reddit") == 7200
 
 
