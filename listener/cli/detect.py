@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from listener.config import AlertRule
 
 COLUMNS = ("timestamp", "value")
+HOUR = 3600
 
 
 def read_series(path: Path) -> Iterator[tuple[str, float]]:
@@ -194,6 +195,15 @@ def replay(
         span = store.span()
         if span is None:
             raise InputError(f"{store.path} has no counts yet: import or collect posts first")
+        if since >= span[1] + HOUR or until <= span[0]:
+            first_hour, end_hour = (
+                datetime.fromtimestamp(t, UTC) for t in (span[0], span[1] + HOUR)
+            )
+            raise InputError(
+                f"nothing is stored of the time from {from_} to {to}, which is not to say that nothing "
+                f"happened: {store.path} has counts from {first_hour:%Y-%m-%d %H:%M} to "
+                f"{end_hour:%Y-%m-%d %H:%M} UTC"
+            )
         begin = max(span[0], since - watch.HISTORY_DAYS * 86400)
         end = min(span[1], until)
         first, series = watch.build_series(

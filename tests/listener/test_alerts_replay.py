@@ -13,7 +13,7 @@ from listener.cli import cli
 from listener.cli.detect import read_rules
 from listener.collectors import Page
 from listener.config import AlertRule
-from listener.errors import ConfigError
+from listener.errors import ConfigError, InputError
 from listener.replay import replay
 from listener.store import Store
 from listener.watch import EVERYWHERE, Series
@@ -152,6 +152,19 @@ def test_other_rules_decide_otherwise(home: Path) -> None:
     (row,) = [json.loads(line) for line in call(home, "--rules", str(rules), "--json").splitlines()]
     assert row["verdict"] == "held"
     assert "5000" in row["why"]
+
+
+@pytest.mark.parametrize(("begin", "end"), [("2001-01", "2001-02"), ("2090-01", "2090-02")])
+def test_a_time_of_which_nothing_is_stored_is_no_quiet_time(
+    home: Path, begin: str, end: str
+) -> None:
+    done = CliRunner().invoke(
+        cli, ["--db", str(home / "g.db"), "--config", str(home / "keywords.yaml"), "replay",
+              "--from", f"{begin}-01", "--to", f"{end}-01"],
+    )  # fmt: skip
+    assert isinstance(done.exception, InputError)
+    assert "not to say that nothing happened" in str(done.exception)
+    assert "has counts from 2026-" in str(done.exception)
 
 
 def test_faulty_rules_are_named_one_by_one(tmp_path: Path) -> None:
