@@ -20,6 +20,7 @@ from listener.collectors.files_plan import (
     FilesOptions,
     Plan,
     as_read,
+    glance,
     inspect,
     known_namespace,
     rows_of,
@@ -60,13 +61,21 @@ class Files(Collector):
         )
 
     def check(self, queries: Sequence[Query], every_seconds: int) -> Readiness:
-        """Ready when the file is there; nothing is asked of any platform and nothing costs."""
+        """Ready when the file is there and its first rows are understood; nothing is asked of any
+        platform and nothing costs."""
         path = self._options.path
         if not path:
             return Readiness(False, "no path: say which file to read, or use `groundswell import`")
         if not Path(path).is_file():
             return Readiness(False, f"{path} is not here")
-        return Readiness(True, f"reads {path}")
+        try:
+            found = glance(Path(path), self._options)
+        except EmptyInput:
+            return Readiness(True, f"reads {path}, which holds no post yet")
+        except InputError as error:
+            return Readiness(False, str(error))
+        text, created = found.mapping["text"], found.mapping["created"]
+        return Readiness(True, f"reads {path}: texts in {text!r}, times in {created!r}")
 
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         """All rows after the cursor's. A cursor of another file (or of none, or of rows that are not

@@ -157,18 +157,23 @@ class Plan:
         return cutter(self.dialect.format, self.columns, self.mapping)
 
 
-def as_read(dates: Dates) -> str:
-    """How these read times that do not say it themselves: ``Europe/Berlin dmy``."""
-    return f"{dates.zone} {dates.order}"
+class Glance(NamedTuple):
+    """What the first rows of a file tell; see :class:`Plan`."""
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    mapping: dict[str, str]
+    samples: dict[str, list[str]]
+    sampled: list[tuple[str, ...]]
+    created: list[str]
+    kind: str
 
 
-def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
-    """Read the file once and settle how to understand it. Raises InputError, which says what to do.
+def glance(path: Path, options: FilesOptions) -> Glance:
+    """Whether the file's first rows can be understood, and how; the price does not grow with the file.
 
-    The pass counts rows, tells day from month, and checks the ids: 16 bytes of memory a row.
+    Raises InputError, which says what to do.
     """
-    options = options or FilesOptions()
-    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name one file (CSV or JSON lines, .gz is fine)")
     dialect = dialect_of(path, options.encoding, options.delimiter)
@@ -184,11 +189,28 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     sampled = [cut(row) for row in first]
     created = [cells[AT["created"]].strip() for cells in sampled]
     kind = _kind_of_times(path, created, mapping["created"], columns)
+    return Glance(dialect, columns, mapping, samples, sampled, created, kind)
+
+
+def as_read(dates: Dates) -> str:
+    """How these read times that do not say it themselves: ``Europe/Berlin dmy``."""
+    return f"{dates.zone} {dates.order}"
+
+
+def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
+    """Read the file once and settle how to understand it. Raises InputError, which says what to do.
+
+    The pass counts rows, tells day from month, and checks the ids: 16 bytes of memory a row.
+    """
+    options, path = options or FilesOptions(), Path(path)
+    head = glance(path, options)
+    dialect, columns, mapping, sampled = head.dialect, head.columns, head.mapping, head.sampled
+    created, kind = head.created, head.kind
     said = {name: mapping[name] for name in TOLD if name in mapping}
     scan = _scan(path, dialect, cutter(dialect.format, columns, said), kind == "numeric")
     notes = list(_dialect_notes(dialect))
     dates = _dates(options, kind, scan.votes, created, notes)
-    notes += _zone_notes(mapping["created"], columns, samples, created)
+    notes += _zone_notes(mapping["created"], columns, head.samples, created)
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)

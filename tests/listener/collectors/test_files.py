@@ -1107,3 +1107,27 @@ def test_a_followed_file_that_cannot_be_read_fails_as_a_source_does(tmp_path: Pa
         now[0] += timedelta(minutes=5)
         assert pipeline.collect(source).stored == 1, "it waits no longer than its turn"
         assert store.health()[0]["failures"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "ready", "said"),
+    [
+        (
+            "Message,Posted\nAcme is late,2024-05-01\n",
+            True,
+            "texts in 'Message', times in 'Posted'",
+        ),
+        ("Message,Posted\n", True, "which holds no post yet"),
+        ("", True, "which holds no post yet"),
+        ("Mood,Colour\nbad,red\n", False, "Say which it is with --map text=COLUMN"),
+        ("%PDF-1.7", False, "is a PDF"),
+    ],
+)
+def test_check_says_whether_a_followed_file_is_understood(
+    tmp_path: Path, text: str, ready: bool, said: str
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    state = Files(Context("files", FilesOptions(path=str(file)))).check([], 300)
+    assert state.ready is ready
+    assert said in state.detail
