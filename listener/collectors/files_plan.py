@@ -240,6 +240,13 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     )
 
 
+def _listed(columns: Sequence[str], most: int = 60) -> str:
+    """The columns for a message; of a broken file, some of them, and not to the end of a long one."""
+    names = [name if len(name) <= 80 else name[:79] + "…" for name in columns[:most]]
+    more = f" and {len(columns) - most:,} more" if len(columns) > most else ""
+    return ", ".join(names) + more
+
+
 def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Sequence[str]) -> str:
     """The format most times are in. Raises InputError when the column holds no times at all."""
     kind, _ = majority(created)
@@ -248,7 +255,7 @@ def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Seq
         zone = f" ({UNKNOWN_ZONE})" if kind_of(without_zone(first)) is not None else ""
         raise InputError(
             f"{path}: column {column!r} holds no times we can read, such as "
-            f"{first[:40]!r}{zone}. The columns are: {', '.join(columns)}. "
+            f"{first[:40]!r}{zone}. The columns are: {_listed(columns)}. "
             "Say which it is with --map created=COLUMN"
         )
     return kind or "iso"
@@ -374,7 +381,7 @@ def _asked(asked: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
         if column not in columns and len(missing) > 1:
             raise InputError(
                 f"--map {name}={column}: the file has no column {missing[-1]!r}. "
-                f"Its columns are: {', '.join(columns)}"
+                f"Its columns are: {_listed(columns)}"
             )
     return dict(asked)
 
@@ -389,13 +396,13 @@ def _require(
     if not missing:
         return
     if not any(samples.values()):
-        raise EmptyInput(f"{path} has heads ({', '.join(columns[:20])}) but no row below them")
+        raise EmptyInput(f"{path} has heads ({_listed(columns)}) but no row below them")
     headless = any(map(DATED.search, columns))
     hint = " (its first line is taken for the heads: if it is a post, write heads above it)"
     what = {"text": "the text of the post", "created": "when it was written"}
     raise InputError(
         f"{path}: no column seems to hold {' or '.join(what[m] for m in missing)}. "
-        f"Its columns are: {', '.join(columns)}{hint if headless else ''}. "
+        f"Its columns are: {_listed(columns)}{hint if headless else ''}. "
         "Say which it is with " + " ".join(f"--map {m}=COLUMN" for m in missing)
     )
 

@@ -860,6 +860,14 @@ def test_a_file_without_heads_is_told_that_its_first_post_was_taken_for_them(
         inspect(file)
 
 
+def test_a_broken_file_of_very_many_columns_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("a," * 50_000 + "b" * 9_000 + "\n" + "1," * 50_001 + "\n")
+    with pytest.raises(InputError, match="and 49,941 more") as caught:
+        inspect(file)
+    assert len(str(caught.value)) < 1_000
+
+
 @pytest.mark.parametrize("mark", [b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"])
 def test_utf_32_is_read_by_its_mark(tmp_path: Path, mark: bytes) -> None:
     file = tmp_path / "export.csv"
