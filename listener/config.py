@@ -406,6 +406,7 @@ def parse_config(text: str, file: str = "keywords.yaml") -> Config:
         problems += [faults.explain(item, node, file, Config) for item in found]
     else:
         problems += list(_name_problems(config, node, file))
+        problems += list(_account_problems(config, node, file))
         problems += list(_source_problems(config, node, file))
         problems += list(_rule_problems(config, node, file))
     if problems:
@@ -458,6 +459,23 @@ def _name_problems(config: Config, node: yaml.Node, file: str) -> Iterator[str]:
                     "`name` of its own"
                 )
             first.setdefault(entry.name, at)
+
+
+def _account_problems(config: Config, node: yaml.Node, file: str) -> Iterator[str]:
+    """Accounts under two brands: the last would have all its answers, and the other brand's mentions
+    would count as unanswered."""
+    owner: dict[tuple[str, str], str] = {}
+    for at, brand in enumerate(config.brands):
+        for platform, handles in brand.handles.items():
+            for handle in handles:
+                account = platform, handle.strip().lstrip("@").lower()
+                if owner.setdefault(account, brand.name) != brand.name:
+                    path = ("brands", at, "handles", platform)
+                    yield (
+                        f"{file}:{faults.line_of(node, path)}: {faults.dotted(path)} has {handle!r}, "
+                        f"which {owner[account]} has too; what an account writes can answer for one "
+                        "brand: leave it to one, or put the names of both under one brand"
+                    )
 
 
 def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:

@@ -322,6 +322,8 @@ def test_what_broke_off_with_a_traceback_is_told_in_a_sentence(text: str, said: 
          "sources[0] is; each needs a `name` of its own"),
         (BRAND + "alerts:\n  rules:\n    - {name: a}\n    - {name: a, kinds: [due]}", "k.yaml:6: "
          "alerts.rules[1] is called 'a', as alerts.rules[0] is"),
+        (BRAND + "    handles: {x: care}\n  - name: Bolt\n    handles: {twitter: '@Care'}", "k.yaml:5: "
+         "brands[1].handles.x has '@Care', which Acme has too; what an account writes can answer for"),
         (BRAND + "1: x", "k.yaml:3: the key 1 of the file must be text; write it in quotes: '1'"),
         ("- a\n- b", "k.yaml:1: the file is a list, and must have keys, of these: brands, regions"),
         ("hello", "k.yaml:1: the file is 'hello', and must have keys"),
@@ -361,6 +363,11 @@ def test_a_platform_goes_by_the_name_that_its_posts_carry() -> None:
     assert config.response.target_for("x") == 1200
     assert config.response.target_for("bluesky") == 1800
     assert config.response.target_for("reddit") == 7200
+
+
+def test_a_handle_on_two_platforms_is_two_accounts() -> None:
+    text = "brands: [{name: A, handles: {x: [care, Care]}}, {name: B, handles: {reddit: care}}]"
+    assert len(parse_config(text).brands) == 2
 
 
 def test_rules_without_a_name_are_kept_apart() -> None:
