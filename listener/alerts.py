@@ -206,10 +206,14 @@ def deliver(outbox: Outbox, senders: Mapping[str, Sender], now: int) -> int:
                     f"no channel is called {row['channel']!r}; there are {', '.join(sorted(senders))}"
                 )
             sender(title, row["body"])
-        except ChannelError as error:
+        except Exception as error:
+            # Whatever a channel's library raises: the other channels' messages do not wait for it. Its
+            # own words may hold the address, so that only its kind is told.
+            expected = isinstance(error, ChannelError)
+            why = str(error) if expected else f"the channel broke off ({type(error).__name__})"
             wait = min(FIRST_RETRY * 2 ** row["attempts"], LAST_RETRY)
-            log.warning("alert %s to %s failed: %s", row["id"], row["channel"], error)
-            outbox.mark_alert(row["id"], "failed", now, str(error), now + wait)
+            log.warning("alert %s to %s failed: %s", row["id"], row["channel"], why)
+            outbox.mark_alert(row["id"], "failed", now, why, now + wait)
         else:
             repeat = "possible repeat" if row["state"] == "sending" else None
             outbox.mark_alert(row["id"], "sent", now, repeat)

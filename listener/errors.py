@@ -3,6 +3,7 @@
 GroundswellError
 ├── ConfigError         keywords.yaml or the environment says something we cannot follow
 ├── InputError          a file or a text handed to a command cannot be read as asked
+│   └── EmptyInput      it holds nothing: no fault in a file that is still to be written
 ├── StoreError          the database is locked, damaged, full, or of a newer version
 │   └── StoreBusy       another process holds the store for writing
 └── CollectorError      a platform did not give what was asked
@@ -40,6 +41,10 @@ class InputError(GroundswellError):
     """A file or text given to a command cannot be read as asked."""
 
     exit_code = 2
+
+
+class EmptyInput(InputError):
+    """A file without a row. One that is followed may get its first tomorrow."""
 
 
 class StoreError(GroundswellError):

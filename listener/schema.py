@@ -433,3 +433,16 @@ def m018_feeds_without_their_logins(db: Database) -> None:
             changed.append((text, key))
     for row in changed:
         db.execute("UPDATE payloads SET payload = ? WHERE key = ?", row)
+
+
+@migrations()
+def m019_rejects_once(db: Database) -> None:
+    """What is rejected again is found by where it stood, so that it is kept, and counted, once."""
+    _run(
+        db,
+        """
+        DELETE FROM rejects WHERE id NOT IN
+            (SELECT MAX(id) FROM rejects GROUP BY source, place, reason, payload);
+        CREATE INDEX rejects_placed ON rejects (source, place)
+        """,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from listener.cli.common import (
     ago,
     db_path,
     echo_json,
+    known_only,
     open_config,
     open_store,
     print_table,
@@ -157,8 +159,13 @@ def coverage(ctx: click.Context, since: str, names: str | None, as_json: bool) -
     now = int(time.time())
     with open_store(ctx) as store:
         rows = store.coverage(since=now - max(span, 21 * 86_400), limit=1_000_000)
+        health = store.health()
     if names:
-        wanted = {name.strip() for name in names.split(",")}
+        wanted = {name.strip() for name in names.split(",") if name.strip()}
+        asked = {row["source"] for row in health}
+        with suppress(ConfigError):  # looking at what was asked needs no keywords.yaml
+            asked |= {source.name for source in open_config(ctx).sources}
+        known_only("source", sorted(wanted), asked)
         rows = [row for row in rows if row["source"] in wanted]
     found = ledger.summarise(row for row in rows if row["at"] >= now - span)
     quiet = ledger.silences(rows, now)

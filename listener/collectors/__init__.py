@@ -96,7 +96,8 @@ class Page:
 
     ``threads_read``: the posts come with the replies of their conversations, as far as the source
     goes, so that "nobody answered" can be said of them; otherwise their threads stay unknown until
-    something reads them.
+    something reads them. ``retimed``: the posts' times are read in another way than before, as a person
+    said, and take the place of those that are stored.
     """
 
     posts: Sequence[Post]
@@ -106,6 +107,7 @@ class Page:
     deleted: Sequence[Deletion] = ()
     complete: bool = False
     threads_read: bool = False
+    retimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

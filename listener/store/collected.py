@@ -21,9 +21,9 @@ _POST_COLUMNS = (
     "reply_to", "repost_of", "language_tag", "country_tag", "place_name", "lat", "lon", "likes",
     "replies", "reposts", "views", "links", "edited_at", "from_brand", "demo", "digest",
 )  # fmt: skip
-# An update keeps when we first saw the post, its source, its thread (which may have been joined
-# since) and everything that stages have added.
-_KEEP = {"key", "platform", "native_id", "source", "seen_at", "thread", "demo"}
+# An update keeps when the post was written (its mentions are counted by that), when we first saw it,
+# its source, its thread (which may have been joined since) and everything that stages have added.
+_KEEP = {"key", "platform", "native_id", "source", "created_at", "seen_at", "thread", "demo"}
 _INSERT_POST = (
     f"INSERT INTO posts ({', '.join(_POST_COLUMNS)}) VALUES ({marks(_POST_COLUMNS)}) "
     "ON CONFLICT (key) DO UPDATE SET "
@@ -114,6 +114,7 @@ class Collected(Base):
             before = self._digests(db, list(latest))
             new = [k for k in latest if k not in before]
             changed = [k for k in latest if k in before and before[k] not in (None, digests[k])]
+            moved = self._moved(db, page, latest, before) if page.retimed else []
             edited = self._edited(db, changed, page, latest)
             known = [k for k in latest if before.get(k) is not None and k not in edited]
             named = self._newly_named(db, known, latest, matches, from_brand)
@@ -135,12 +136,14 @@ class Collected(Base):
                 [(p.key, _json(p.raw), now) for p in fresh if p.raw],
             )
             self._join_threads(db, fresh, threads)
+            _move(db, [(k, epoch(page.posts[latest[k]].created_at)) for k in moved])
             self._save_mentions(db, page, latest, new, edited, named, matches, brands, rules, now)
             self._touch_threads(db, page, fresh, threads, named, matches, latest, brands, now)
             self._tombstones(db, platform, page.deleted, now)
             matched = sum(1 for found in matches if found)
+            updated = len({*changed, *moved})
             saved = Saved(
-                len(new), len(changed), len(page.posts) - len(new) - len(changed), matched,
+                len(new), updated, len(page.posts) - len(new) - updated, matched,
                 len(page.rejected),
             )  # fmt: skip
             self._ledger(db, page, saved, source, platform, query, now)
@@ -158,6 +161,23 @@ class Collected(Base):
                 {row[0]: row[1] if row[2] is None else None for row in db.execute(sql, part)}
             )
         return found
+
+    def _moved(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        latest: Mapping[str, int],
+        before: Mapping[str, bytes | None],
+    ) -> list[str]:
+        """Of these posts those that are stored, not deleted, under another time than they have now."""
+        keys = [key for key in latest if before.get(key) is not None]
+        times: dict[str, int] = {}
+        for at in range(0, len(keys), CHUNK):
+            part = keys[at : at + CHUNK]
+            times.update(
+                db.execute(f"SELECT key, created_at FROM posts WHERE key IN ({marks(part)})", part)
+            )
+        return [k for k in keys if times[k] != epoch(page.posts[latest[k]].created_at)]
 
     def handles_of(self, keys: Sequence[str]) -> dict[str, str | None]:
         """The author's handle of each of these posts that is stored."""
@@ -598,6 +618,34 @@ def _failed_request(
     )
 
 
+def _move(db: sqlite3.Connection, times: Sequence[tuple[str, int]]) -> None:
+    """Put posts under another time, with all that goes by it: hours are counted, threads flagged anew.
+
+    Spikes that these posts were the evidence of are found anew, unless somebody was told of them.
+    """
+    for key, at in times:
+        hours = "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?"
+        db.execute(hours, (key,))
+        db.execute("UPDATE posts SET created_at = ? WHERE key = ?", (at, key))
+        db.execute(
+            "UPDATE mentions SET created_at = ?, hour = ? WHERE key = ?", (at, at - at % 3600, key)
+        )
+        db.execute(hours, (key,))
+        db.execute("UPDATE cases SET published_at = ? WHERE key = ?", (at, key))
+        db.execute(
+            "UPDATE threads SET touched = 1 WHERE thread = (SELECT thread FROM posts WHERE key = ?)",
+            (key,),
+        )
+    for begin in range(0, len(times), CHUNK):
+        part = [key for key, _ in times[begin : begin + CHUNK]]
+        db.execute(
+            "DELETE FROM spikes WHERE id IN (SELECT spike_id FROM spike_posts WHERE key IN "
+            f"({marks(part)})) AND id NOT IN (SELECT spike_id FROM digest_spikes) "
+            "AND id NOT IN (SELECT spike_id FROM alerts WHERE spike_id IS NOT NULL)",
+            part,
+        )
+
+
 def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor, now: int) -> None:
     db.execute(
         "INSERT INTO cursors (source, query, cursor, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT "
@@ -609,10 +657,22 @@ def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor
 def _save_rejects(
     db: sqlite3.Connection, source: str, rejected: Sequence[Reject], now: int
 ) -> None:
+    """Keep what could not be read, each once: a file is imported again, an answer asked for again.
+
+    What ``retention`` emptied in between is known by its place and reason, and is whole again.
+    """
+    fresh = []
+    for r in rejected:
+        payload = r.payload[:100_000].encode("utf-8", "replace").decode()
+        known = db.execute(
+            "UPDATE rejects SET at = ?, payload = ? WHERE id = (SELECT id FROM rejects WHERE "
+            "source = ? AND place IS ? AND reason = ? AND payload IN (?, '') LIMIT 1)",
+            (now, payload, source, r.where, r.reason, payload),
+        ).rowcount
+        if not known:
+            fresh.append((now, source, r.reason, r.where, payload))
     _many(
-        db,
-        "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
-        [(now, source, r.reason, r.where, r.payload[:100_000]) for r in rejected],
+        db, "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)", fresh
     )
 
 

@@ -116,6 +116,10 @@ class Reads(Base):
             values,
         )
 
+    def brands(self) -> set[str]:
+        """The brands that have a mention."""
+        return {row["brand"] for row in self.rows("SELECT DISTINCT brand FROM mentions")}
+
     def span(self, brands: Sequence[str] = ()) -> tuple[int, int] | None:
         """The first and last hour that has mentions, or None when there is none."""
         clause, values = Filter(brands=tuple(brands)).where("hour")
@@ -431,6 +435,10 @@ class Reads(Base):
     def has_demo(self) -> bool:
         """Whether any post here is made up, so that every page can say so."""
         return bool(self.value("SELECT EXISTS (SELECT 1 FROM mentions WHERE demo = 1)"))
+
+    def has_real(self) -> bool:
+        """Whether any post here was written by somebody."""
+        return bool(self.value("SELECT EXISTS (SELECT 1 FROM posts WHERE demo = 0)"))
 
     def _sources(self, now: int) -> list[Row]:
         rows = self.rows(

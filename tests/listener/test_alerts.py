@@ -237,6 +237,20 @@ def test_the_message_says_what_where_how_sure_since_when_and_shows_posts() -> No
 # -- the outbox -----------------------------------------------------------------------------------
 
 
+def test_a_channel_that_breaks_off_holds_up_no_other(store: Store) -> None:
+    def broken(title: str, body: str) -> None:
+        raise TypeError("mailto://user:secret@example.org cannot be spoken to")
+
+    store.save_spikes([spike()], NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat", "mail")))
+    assert run_alerts(store, rules, {}, NOW, {"chat": broken, "mail": heard}) == 1
+    assert len(heard.messages) == 1
+    (failed,) = [row for row in store.alerts() if row["channel"] == "chat"]
+    assert (failed["state"], failed["detail"]) == ("failed", "the channel broke off (TypeError)")
+    assert failed["next_try"] > NOW
+
+
 def test_a_spike_is_told_once_to_each_channel(store: Store) -> None:
     store.save_spikes([spike()], NOW)
     heard, other = Heard(), Heard()

@@ -241,6 +241,27 @@ def test_faults_are_found_behind_any_number_of_good_requests(store: Store) -> No
     assert store.faults(since=max(r["at"] for r in store.coverage()) + 1) == []
 
 
+def test_rejects_that_an_older_store_counted_twice_count_once(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    migrations.apply(Database(older), stop_before="m019_rejects_once")
+    older.executemany(
+        "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, 'files', ?, ?, ?)",
+        [(1, "no text", "row 7", "x"), (2, "no text", "row 7", "x"), (2, "no text", "row 8", "x")],
+    )
+    older.close()
+    with Store(tmp_path / "old.db") as store:
+        assert [r["at"] for r in store.rows("SELECT at FROM rejects ORDER BY id")] == [2, 2]
+
+
+def test_a_reject_that_retention_emptied_is_whole_when_it_comes_again(store: Store) -> None:
+    save(store, [], rejected=[Reject("no text", "row 7", "x")])
+    with store.write() as db:
+        db.execute("UPDATE rejects SET payload = ''")
+    save(store, [], rejected=[Reject("no text", "row 7", "x"), Reject("no time", "row 7", "x")])
+    rows = store.rows("SELECT reason, payload FROM rejects ORDER BY id")
+    assert [tuple(row.values()) for row in rows] == [("no text", "x"), ("no time", "x")]
+
+
 def test_rejects_are_kept_aside_with_their_reason(store: Store) -> None:
     save(store, [], rejected=[Reject("no text", "row 7", '{"id": 7}')])
     row = store.one("SELECT reason, place, payload FROM rejects")
