@@ -8,7 +8,8 @@ with Altair and name their data "rows". Shapes of countries come with the packag
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,8 @@ from dashboard.look import Palette
 
 ROWS = "rows"
 Row = Mapping[str, Any]
+SHORT = 7 * 60  # seconds; the ticks of so short a time would name the same minute twice
+STRIP = 6  # pixels
 _MAP_FULL = 0.5  # a net of ±50 points has the full colour
 
 
@@ -81,7 +84,7 @@ def _axis(colours: Palette, **more: Any) -> alt.Axis:
 
 def _time_axis(colours: Palette, days: int) -> alt.X:
     """The time along the bottom, in hours, weekdays or dates as the span asks for."""
-    form = {1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
+    form = {0: "%H:%M:%S", 1: "%H:%M", 4: "%a %H:%M", 15: "%a %d", 400: "%d %b"}.get(days, "%b %Y")
     # A tick a day where days are named, or each would be named twice.
     ticks: object = {"interval": "day", "step": 1} if days == 15 else 7
     more = {"labelOverlap": True, "labelFlush": True, "tickCount": ticks}
@@ -117,7 +120,7 @@ def _stamp(rows: list[dict[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
 _NUMBERS = {"posts", "copies", "negative", "net", "usual", "low", "high", "run", "judged", "value"}
 _TREND = (
     "kind", "at", "end", "posts", "copies", "negative", "net", "usual", "low", "high", "words",
-    "tone", "run", "judged",
+    "tone", "run", "judged", "alone",
 )  # fmt: skip
 
 
@@ -135,8 +138,9 @@ def volume(
             "kind": "unfinished" if until is not None and p["end"] > until else "point",
             "run": run,
         }
-        for p, run in zip(points, runs(points), strict=True)
+        for p, run in zip(points, runs(p["posts"] for p in points), strict=True)
     ]
+    rows = _alone(rows, "posts")
     if points:
         first, last = points[0]["at"], points[-1]["end"]
         for a, b in gaps:
@@ -156,7 +160,7 @@ def volume(
 
 
 def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
-    """A spike as a sign at its peak and a stretch beneath it."""
+    """A spike as a sign at its peak and a stretch along the top."""
     first, last = points[0]["at"], points[-1]["end"]
     at_peak = [p["posts"] for p in points if p["at"] <= s["peak"] < p["end"] and p["posts"]]
     height = at_peak[0] if at_peak else max((p["posts"] or 0 for p in points), default=0)
@@ -198,9 +202,12 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         only("datum.kind == 'gap'")
         .mark_rect(color=colours.gap, opacity=0.45)
         .encode(x=x, x2="end:T", tooltip=["words:N"]),
+        # Along the top: over the whole height, that of a rise in posts was as grey as a gap.
         only("datum.kind == 'stretch'")
-        .mark_rect(opacity=0.14)
-        .encode(x=x, x2="end:T", tooltip=["words:N"], color=tone),
+        .mark_rect(opacity=0.7)
+        .encode(
+            x=x, x2="end:T", y=alt.value(0), y2=alt.value(STRIP), tooltip=["words:N"], color=tone
+        ),
         only("datum.kind == 'point' && isValid(datum.low)")
         .mark_area(color=colours.usual, opacity=0.28, interpolate="monotone")
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
@@ -208,6 +215,9 @@ def _volume_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         .mark_area(color=colours.negative, opacity=0.75)
         .encode(x=x, y=alt.Y("negative:Q"), detail="run:N"),
         only(known).mark_line(color=colours.text, strokeWidth=2.2).encode(x=x, y=y, detail="run:N"),
+        only("datum.alone")
+        .mark_point(color=colours.text, filled=True, size=34, opacity=1)
+        .encode(x=x, y=y),
         only("datum.kind == 'unfinished' && isValid(datum.posts)")
         .mark_point(color=colours.text, filled=False, size=46, strokeWidth=2, opacity=1)
         .encode(x=x, y=y, tooltip=tooltip),
@@ -272,14 +282,25 @@ def _tones(colours: Palette) -> alt.Scale:
     )
 
 
-def runs(points: Sequence[Row]) -> list[int]:
-    """A number for each unbroken run of known points: a line is drawn within one, not across."""
+def runs(values: Iterable[float | None]) -> list[int]:
+    """A number for each unbroken run of known values: a line is drawn within one, not across."""
     out, run = [], 0
-    for p in points:
-        if p["posts"] is None:
+    for value in values:
+        if value is None:
             run += 1
         out.append(run)
     return out
+
+
+def _alone(rows: Sequence[dict[str, Any]], value: str) -> list[dict[str, Any]]:
+    """The rows with ``alone`` where one is a whole run by itself: a line of one point is not seen."""
+    known = [r["kind"] == "point" and r[value] is not None for r in rows]
+    runs = [(r.get("series"), r["run"]) for r in rows]
+    size = Counter(run for run, counts in zip(runs, known, strict=True) if counts)
+    return [
+        {**r, "alone": counts and size[run] == 1}
+        for r, run, counts in zip(rows, runs, known, strict=True)
+    ]
 
 
 def world_map(
@@ -404,13 +425,15 @@ def shares(
 ) -> Drawing:  # fmt: skip
     """Lines over time, one for each ``series`` (at most eight), of ``value``; gaps break a line.
 
-    A point whose time is not over ``until`` is drawn apart, as in :func:`volume`.
+    A point whose time is not over ``until`` is drawn apart, as in :func:`volume`; one that stands
+    between two gaps is a dot. ``name`` is what a click gives of its series.
     """
-    empty = pd.DataFrame(columns=["at", "end", "value", "series", "run", "kind"])
+    empty = pd.DataFrame(columns=["at", "end", "value", "series", "name", "run", "kind", "alone"])
     made = [
         {**r, "kind": "unfinished" if until is not None and r["end"] > until else "point"}
         for r in rows
     ]
+    made = _alone(made, "value")
     frame = _stamp(made, zone) if made else empty
     words = f"{frame['series'].nunique()} lines over time"
     return Drawing(_shares_spec(colours, height, _days(rows)), frame, words)
@@ -451,8 +474,16 @@ def _shares_spec(colours: Palette, height: int, days: int) -> dict[str, Any]:
         alt.Tooltip("at:T", format="%a %d %b %H:%M", title="from"),
         alt.Tooltip("value:Q", format=",.1f"),
     ]
+    alone = (
+        base.transform_filter("datum.alone")
+        .mark_point(filled=True, size=40, opacity=1)
+        .encode(x=x, y=y, color=hue)
+    )
+    pick = alt.selection_point(
+        name="pick", fields=["at_s", "end_s", "name"], on="click", nearest=True, empty=False
+    )
     dots = base.mark_point(opacity=0, size=80).encode(x=x, y="value:Q", tooltip=tooltip)
-    return _spec(alt.layer(line, unfinished, dots), height)
+    return _spec(alt.layer(line, unfinished, alone, dots.add_params(pick)), height)
 
 
 OUTCOMES = ("complete", "truncated", "limited", "failed")
@@ -473,9 +504,10 @@ def ledger(rows: Sequence[Row], colours: Palette, zone: ZoneInfo, *, height: int
         for r in rows
     ]  # fmt: skip
     frame = _stamp(made, zone) if made else pd.DataFrame(columns=["at", "source", "outcome"])
-    return Drawing(
-        _ledger_spec(colours, height, _days(rows)), frame, f"{len(made)} requests over time"
-    )
+    days = _days(rows)
+    if rows and max(r["at"] for r in rows) - min(r["at"] for r in rows) < SHORT:
+        days = 0
+    return Drawing(_ledger_spec(colours, height, days), frame, f"{len(made)} requests over time")
 
 
 @lru_cache(maxsize=8)

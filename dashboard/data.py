@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -255,9 +256,13 @@ def alerts(stamp: str, since: int) -> list[Row]:
 
 
 @_cached
-def precision(stamp: str, since: int) -> list[Row]:
-    """How many alerts of each week people found useful."""
-    return precision_by_week(_store().alerts(since, ALERTS))
+def precision(stamp: str, since: int, zone: str) -> tuple[list[Row], int]:
+    """How many alerts of spikes people found useful, by week of a zone, and how many alerts were told
+    of anything else: those have no spike on whose page a person could judge them."""
+    rows = _store().alerts(since, ALERTS)
+    others = sum(1 for r in rows if r["spike_id"] is None and r["sent_at"] is not None)
+    spikes = [r for r in rows if r["spike_id"] is not None]
+    return precision_by_week(spikes, ZoneInfo(zone)), others
 
 
 @_cached
@@ -298,12 +303,15 @@ def _why(
 @_cached
 def mentions(
     stamp: str, where: Filter, limit: int, offset: int = 0, contains: str | None = None,
-    answer: str | None = None, opening: bool = False,
+    answer: str | None = None, opening: bool = False, basis: str | None = None,
+    spelling: tuple[str, str] | None = None,
 ) -> list[Row]:  # fmt: skip
-    """Mentions, newest first; of threads ``answered``, ``unanswered`` or ``unknown``, where asked."""
+    """Mentions, newest first; of threads ``answered``, ``unanswered`` or ``unknown``, where asked; of
+    places known by ``basis``, or found by a spelling (variant and kind)."""
     return _store().mentions(
-        where, limit=limit, offset=offset, contains=contains, thread_state=answer, opening=opening
-    )
+        where, limit=limit, offset=offset, contains=contains, thread_state=answer, opening=opening,
+        basis=basis, spelling=spelling,
+    )  # fmt: skip
 
 
 @_cached
@@ -341,8 +349,18 @@ def thread(stamp: str, name: str, key: str) -> tuple[list[Row], int]:
 
 
 @_cached
-def unanswered(stamp: str, where: Filter, limit: int, offset: int = 0) -> list[Row]:
-    return _store().unanswered(where, limit=limit, offset=offset)
+def unanswered(
+    stamp: str, where: Filter, limit: int, offset: int = 0,
+    due: tuple[int | None, int | None] = (None, None),
+) -> list[Row]:  # fmt: skip
+    """Mentions nobody answered, first due first; with ``due`` those due after and by a moment."""
+    return _store().unanswered(where, limit=limit, offset=offset, due=due)
+
+
+@_cached
+def waiting(stamp: str, where: Filter, moment: int, soon: int) -> Row:
+    """How many wait, by when they are due: ``late``, within ``soon`` seconds, or ``later``."""
+    return _store().waiting(where, moment, soon)
 
 
 @_cached
@@ -375,6 +393,12 @@ def authors(stamp: str, where: Filter) -> int:
 @_cached
 def ledger(stamp: str, since: int, limit: int) -> list[Row]:
     return _store().coverage(since, limit)
+
+
+@_cached
+def rejects(stamp: str, limit: int, offset: int = 0) -> list[Row]:
+    """Rows that could not be read, newest first."""
+    return _store().rejects(limit, offset)
 
 
 @_minutely

@@ -477,6 +477,13 @@ def percent(value: float | None, sign: bool = False) -> str:
     return f"{mark}{abs(points)}"
 
 
+def share(part: float, whole: float) -> str:
+    """``12 %`` of the whole; what is there at all is not 0 %: ``under 1 %``. "–" of nothing."""
+    if not whole:
+        return "–"
+    return "under 1 %" if 0 < part / whole < 0.005 else f"{percent(part / whole)} %"
+
+
 def count(value: float | None) -> str:
     """A count with thin spaces between thousands; "–" for unknown."""
     return "–" if value is None else f"{round(value):,}".replace(",", "\u202f")

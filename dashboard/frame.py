@@ -39,8 +39,8 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)  # in every zone afte
 KEYS = ("brand", "region", "platform", "language", "span", "from", "to")
 UNKNOWN = "unknown"
 GROUP = "group:"
-# What an address names within a filter: another filter has other pages, hours and themes.
-WITHIN = ("page", "at", "theme")
+# What an address names within a filter: another filter has other pages, hours, themes and spellings.
+WITHIN = ("page", "at", "theme", "spelling", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ def words(choice: Choice, names: Mapping[str, str]) -> str:
 
 def filters(choice: Choice, stamp: str, span: tuple[int, int]) -> None:
     """The filter behind one button; every change goes to the address bar at once."""
-    found = data.choices(stamp)
+    found = {name: list(values) for name, values in data.choices(stamp).items()}
     names = charts.names()
     groups = data.settings().groups
     regions = [f"{GROUP}{name}" for name in groups]
@@ -269,7 +269,9 @@ def filters(choice: Choice, stamp: str, span: tuple[int, int]) -> None:
         ("f_platform", choice.platforms, found["platform"]),
         ("f_language", choice.languages, languages),
     ):
-        state[key] = [v for v in chosen if v in options]
+        # What is asked for and has no post is chosen all the same: the next change would drop it.
+        options += [v for v in chosen if v not in options]
+        state[key] = list(chosen)
     state["f_span"] = "dates" if choice.first else choice.span
     with st.popover("Filter", icon=":material/tune:", width="content"):
         st.multiselect("Brand", found["brand"], key="f_brand", on_change=_chosen, placeholder="all")
@@ -331,6 +333,13 @@ def draw(drawing: charts.Drawing, key: str, *, pick: bool = False) -> list[dict[
     )  # fmt: skip
     chosen = event.get("selection", {}).get("pick", []) if event else []
     return list(chosen)
+
+
+def open_point(at: Scope, point: Mapping[str, object], **more: str | Sequence[str]) -> None:
+    """Go to the mentions of a point that was clicked in a chart; ``more`` narrows the filter."""
+    exact = f"{point['at_s']}-{point['end_s']}"
+    query: dict[str, str | Sequence[str]] = {**at.choice.query(), **more, "at": exact}
+    st.switch_page("views/mentions.py", query_params=query)
 
 
 def stop_when_nothing(state: data.State) -> None:
@@ -473,9 +482,12 @@ def spikes_of_all(at: Scope) -> str:
 
 
 def open_page(
-    title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True, living: bool = True
-) -> None:
+    title: str, body: Callable[[str, Scope], None], *, with_filter: bool = True,
+    living: bool = True, by_brand: bool = False,
+) -> None:  # fmt: skip
     """The common head of a view, then its body.
+
+    ``by_brand``: of the filter only the brands reach the body, and the head says no more than that.
 
     A ``living`` body is drawn again within seconds of new data. Where people read and click, the
     body stands still instead, and a button says that there is something new.
@@ -485,12 +497,13 @@ def open_page(
     span = data.span(state.stamp)
     assert span is not None
     choice = current()
+    told = Choice(choice.brands, span="all") if by_brand else choice
     with st.container(horizontal=True, vertical_alignment="center"):
         if with_filter:
             filters(choice, state.stamp, span)
         html(
             f'<div class="gs-bar"><h1>{pieces.safe(title)}</h1>'
-            f'<span class="gs-scope">{pieces.safe(words(choice, charts.names()))}</span></div>'
+            f'<span class="gs-scope">{pieces.safe(words(told, charts.names()))}</span></div>'
         )
 
     def draw_now() -> None:

@@ -19,6 +19,7 @@ from dashboard.look import SIGNS, WORDS
 
 Row = Mapping[str, Any]
 SHOWN = 320  # characters of a post in a list; the mentions view shows all of it
+UNIT = 9  # characters of a figure with its unit ("16.8 s", "under 1 %"), which stay in one line
 MARKS = 4  # combining marks in a row that a letter keeps: more only paint over other lines
 
 
@@ -71,7 +72,13 @@ def outside(url: str | None) -> str:
     )
 
 
-def inside(page: str, words: str, **query: object) -> str:
+class Made(str):
+    """HTML of ours, made safe already: what a table takes as it is."""
+
+    __slots__ = ()
+
+
+def inside(page: str, words: str, /, **query: object) -> Made:
     """A link to another view of ours with its filter; ``words`` must be safe already."""
     pairs = [
         (key, str(one))
@@ -80,7 +87,7 @@ def inside(page: str, words: str, **query: object) -> str:
         if one not in (None, "")
     ]
     target = f"/{quote(page)}" + (f"?{urlencode(pairs)}" if pairs else "")
-    return f'<a class="gs-in" href="{escape(target, quote=True)}" target="_self">{words}</a>'
+    return Made(f'<a class="gs-in" href="{escape(target, quote=True)}" target="_self">{words}</a>')
 
 
 def label(name: str | None, *, word: bool = True) -> str:
@@ -157,17 +164,24 @@ def why_gone(row: Row) -> str:
     )
 
 
-def post(row: Row, names: Mapping[str, str], now: int, *, full: bool = False) -> str:
-    """One mention: who, where, when, the judgement, and the text as text."""
+def post(
+    row: Row, names: Mapping[str, str], now: int, *, full: bool = False,
+    query: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """One mention: who, where, when, the judgement, and the text as text.
+
+    With ``query``, the filter of the page, its age opens it whole.
+    """
     gone = row.get("deleted_at")
     text = str(row.get("text") or "")
     shown = why_gone(row) if gone else text if full else cut(text)
     who = str(row.get("author_handle") or row.get("author_name") or "author unknown")
+    age = f'<time title="published">{safe(figures.ago(now - row["created_at"]))} ago</time>'
     facts = [
         f"<b>{safe(cut(who, 40))}</b>",
         safe(row["platform"]),
         safe(where_from(row, names)),
-        f'<time title="published">{safe(figures.ago(now - row["created_at"]))} ago</time>',
+        age if query is None else inside("mentions", age, **{**query, "post": row["key"]}),
     ]
     extra = []
     if row.get("copy"):
@@ -187,10 +201,12 @@ def post(row: Row, names: Mapping[str, str], now: int, *, full: bool = False) ->
     )
 
 
-def posts(rows: Sequence[Row], names: Mapping[str, str], now: int, *, full: bool = False) -> str:
+def posts(
+    rows: Sequence[Row], names: Mapping[str, str], now: int, query: Mapping[str, Any] | None = None
+) -> str:
     return (
         '<div class="gs-posts">'
-        + "".join(post(row, names, now, full=full) for row in rows)
+        + "".join(post(row, names, now, query=query) for row in rows)
         + "</div>"
     )
 
@@ -212,9 +228,14 @@ def due(row: Row, now: int) -> str:
     )
 
 
-def waiting(rows: Sequence[Row], names: Mapping[str, str], now: int) -> str:
+def waiting(
+    rows: Sequence[Row], names: Mapping[str, str], now: int, query: Mapping[str, Any] | None = None
+) -> str:
     """Unanswered mentions with their clocks."""
-    parts = [f'<div class="gs-case">{due(row, now)}{post(row, names, now)}</div>' for row in rows]
+    parts = [
+        f'<div class="gs-case">{due(row, now)}{post(row, names, now, query=query)}</div>'
+        for row in rows
+    ]
     return f'<div class="gs-cases">{"".join(parts)}</div>'
 
 
@@ -229,9 +250,11 @@ def tone_of(row: Row) -> str:
 
 
 def spike(
-    row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int, *, link: bool = True
-) -> str:
-    """What left its usual range, where, since when and by how much, with the way to its posts."""
+    row: Row, names: Mapping[str, str], zone: ZoneInfo, now: int,
+    query: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """What left its usual range, where, since when and by how much; with ``query``, the filter of the
+    page, the way to its posts."""
     over = row["end"] is not None
     sign = tone_of(row)
     word = {
@@ -248,7 +271,9 @@ def spike(
     )
     kind = "over" if over else "open"
     tone = "negative" if sign == "▼" else "positive" if sign == "▲" else "plain"
-    way = f" · {inside('spikes', 'why, and its posts', spike=row['id'])}" if link else ""
+    way = ""
+    if query is not None:
+        way = f" · {inside('spikes', 'why, and its posts', **{**query, 'spike': row['id']})}"
     return (
         f'<div class="gs-spike gs-{kind} gs-tone-{tone}"><div class="gs-what">'
         f'<span class="gs-sign">{sign}</span> <b>{safe(row["brand"])}</b>: {safe(word)}, '
@@ -319,9 +344,10 @@ def _table_row(title: str, t: figures.Tally, kind: str = "") -> str:
     )
 
 
-def post_links(row: Row) -> str:
-    """The ways on from a post in a list: all of it here, and where it was written."""
-    here = inside("mentions", "whole post and conversation", post=row["key"])
+def post_links(row: Row, query: Mapping[str, Any]) -> str:
+    """The ways on from a post in a list: all of it here, and where it was written. ``query`` is what
+    the list shows, to which the way back leads."""
+    here = inside("mentions", "whole post and conversation", **{**query, "post": row["key"]})
     return f'<div class="gs-links">{here} {outside(row.get("url"))}</div>'
 
 
@@ -335,8 +361,8 @@ def facts(row: Row, zone: ZoneInfo) -> str:
     text = str(row.get("text") or "")
     found = text[row["span_start"] : row["span_end"]]
     known = [
-        ("published", figures.clock(row["created_at"], zone)),
-        ("collected", figures.clock(row["seen_at"], zone)),
+        ("published", f"{_dated(row['created_at'], zone)} ({zone.key})"),
+        ("collected", _dated(row["seen_at"], zone)),
         ("matched", f"“{cut(found, 60)}” as {row['kind']} “{row['variant']}” of {row['keyword']}"),
         ("language", row.get("language") or "unknown"),
     ]
@@ -358,6 +384,11 @@ def facts(row: Row, zone: ZoneInfo) -> str:
     return f'<dl class="gs-known">{cells}</dl>'
 
 
+def _dated(moment: int, zone: ZoneInfo) -> str:
+    """A moment with its year: a post may be of any."""
+    return f"{figures.date(moment, zone)} {figures.clock(moment, zone, day=False)}"
+
+
 def known_of_it(shown: int, known: int) -> str:
     """How much of a conversation stands below; that of a long one is a part."""
     if shown < known:
@@ -377,29 +408,30 @@ def conversation(rows: Sequence[Row], key: str, zone: ZoneInfo) -> str:
         asked = " gs-asked" if row["key"] == key else ""
         parts.append(
             f'<div class="gs-turn {kind}{asked}"><div class="gs-facts"><b>{safe(cut(who, 60))}</b> · '
-            f"{safe(figures.clock(row['created_at'], zone))}</div>"
+            f"{safe(_dated(row['created_at'], zone))}</div>"
             f'<div class="gs-text" dir="auto">{safe(text)}</div></div>'
         )
     return f'<div class="gs-thread">{"".join(parts)}</div>' if parts else ""
 
 
-def plain_table(
-    heads: Sequence[str], rows: Sequence[Sequence[object]], *, links: bool = False
-) -> str:
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table whose first column is text and whose others are figures; cells are made safe here.
 
-    With ``links`` the first cell is HTML of ours already.
+    A cell that is :class:`Made` is HTML of ours already.
     """
     head = "".join(f"<th>{safe(h)}</th>" for h in heads)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{cell if links and i == 0 else safe(cell)}</td>" for i, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+    table = f'<table class="gs-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="gs-scroll">{table}</div>'
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Made):
+        return f"<td>{value}</td>"
+    text = str(value)
+    # A figure is not parted from its unit, however narrow the screen.
+    kind = ' class="gs-num"' if " " in text and len(text) <= UNIT else ""
+    return f"<td{kind}>{safe(text)}</td>"
 
 
 def spike_words(row: Row) -> str:
@@ -429,15 +461,35 @@ def net_words(t: figures.Tally) -> str:
     )
 
 
+def rejected_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:
+    """Rows that could not be read: when, of whom, where in it, why, and what they held."""
+    parts = []
+    for r in rows:
+        held = cut(r["payload"], SHOWN) if r["payload"] else "kept no longer"
+        parts.append(
+            f'<div class="gs-line"><span class="gs-facts">{safe(figures.clock(r["at"], zone))} · '
+            f"<b>{safe(r['source'])}</b> · {safe(cut(r['place'], 80))}</span>"
+            f"<div>{safe(cut(r['reason'], 240))}</div>"
+            f'<div class="gs-text gs-clamp" dir="auto">{safe(held)}</div></div>'
+        )
+    return "".join(parts)
+
+
 def ledger_lines(rows: Sequence[Row], zone: ZoneInfo) -> str:
     """Requests that did not go as asked: when, of whom, and why."""
     parts = []
     for r in rows:
         why = r["failed"] or "the source had more than it gave"
         kind = "limited" if r["limited"] else "failed" if r["failed"] else "truncated"
-        parts.append(
-            f'<div class="gs-line"><span class="gs-facts">{safe(figures.clock(r["at"], zone))} · '
-            f"<b>{safe(r['source'])}</b> · {safe(r['query'])} · {kind}</span>"
-            f"<div>{safe(cut(str(why), 240))}</div></div>"
-        )
+        when = figures.clock(r["at"], zone)
+        parts.append(fault_line(r["source"], f"{r['query']} · {kind}", str(why), when))
     return "".join(parts)
+
+
+def fault_line(source: str, what: str, why: str, when: str = "") -> str:
+    """Something that went wrong: of which source, what, and why."""
+    before = f"{safe(when)} · " if when else ""
+    return (
+        f'<div class="gs-line"><span class="gs-facts">{before}<b>{safe(source)}</b> · {safe(what)}'
+        f"</span><div>{safe(cut(why, 240))}</div></div>"
+    )

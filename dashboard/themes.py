@@ -63,7 +63,7 @@ def table(found: Sequence[Line], since: int, zone: ZoneInfo, query: Mapping[str,
     brands = {line.brand for line in found}
     rows = []
     for line in found:
-        name = inside("mentions", safe(line.name), **{**query, "theme": line.id})
+        name: str = inside("mentions", safe(line.name), **{**query, "theme": line.id})
         if len(brands) > 1:
             name += f" <small>{safe(line.brand)}</small>"
         known = figures.date(line.first_at, zone)

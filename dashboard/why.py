@@ -24,6 +24,11 @@ TITLES = {
     "region": "Regions", "platform": "Platforms", "link": "Links passed on",
     "author": "Widest reach", "copies": "Texts copied most",
 }  # fmt: skip
+# Of which posts a share is, where it is not of all.
+OF = {
+    "theme": " of those with a theme", "intent": " of those read for it",
+    "region": " of those with a known place",
+}  # fmt: skip
 COUNTED = {"volume": "posts", "negative": "negative posts", "positive": "positive posts"}
 
 
@@ -37,9 +42,14 @@ class Recent:
 
 
 def answers(
-    spike: Row, found: Explanation, recent: Recent, names: Mapping[str, str], zone: ZoneInfo, now: int
+    spike: Row, found: Explanation, recent: Recent, names: Mapping[str, str], zone: ZoneInfo, now: int,
+    query: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
-    """Where, since when, why, and is it over? In plain words, each from figures that can be opened."""
+    """Where, since when, why, and is it over? In plain words, each from figures that can be opened.
+
+    ``query`` is the filter of the page, which every way on keeps.
+    """
+    spike = {**spike, "query": query or {}}
     parts = (
         ("Where?", *_where(spike, found, names)),
         ("Since when?", *_since(spike, found, zone, now)),
@@ -83,7 +93,7 @@ def _where(spike: Row, found: Explanation, names: Mapping[str, str]) -> tuple[st
 def _since(spike: Row, found: Explanation, zone: ZoneInfo, now: int) -> tuple[str, str]:
     lines = [f"{figures.ago(now - spike['start'])} ago"]
     if found.first is not None and found.first_at is not None:
-        first = inside("mentions", "the first post", post=found.first)
+        first = inside("mentions", "the first post", **{**spike["query"], "post": found.first})
         lines.append(f"{first} is of {safe(figures.clock(found.first_at, zone))}")
     if found.peak_at is not None:
         lines.append(f"most posts in the hour from {safe(figures.clock(found.peak_at, zone))}")
@@ -100,7 +110,7 @@ def _why(spike: Row, found: Explanation) -> tuple[str, str]:
         said, lines = "Not known", ["there are no earlier posts to compare with"]
     elif themes:
         said = _cause(spike, themes[0], safe(themes[0].name))
-        lines.append(_then(themes[0]) + " of posts")
+        lines.append(f"{_posts(themes[0].posts)}: {_then(themes[0], OF['theme'])}")
         if terms:
             lines.append("new in the words: " + ", ".join(_quoted(spike, d) for d in terms[:NAMED]))
     elif terms:
@@ -143,9 +153,12 @@ def _over(
 
 
 def evidence(
-    spike: Row, found: Explanation, names: Mapping[str, str], texts: Mapping[str, str]
+    spike: Row, found: Explanation, names: Mapping[str, str], texts: Mapping[str, str],
+    query: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
-    """What changed most, by kind; ``texts`` has the words of the first post of each copied group."""
+    """What changed most, by kind; ``texts`` has the words of the first post of each copied group, and
+    ``query`` is the filter of the page."""
+    spike = {**spike, "query": query or {}}
     lists = []
     for kind, title in TITLES.items():
         drivers = found.of(kind)
@@ -175,7 +188,7 @@ def _line(spike: Row, d: Driver, names: Mapping[str, str], texts: Mapping[str, s
     elif d.kind == "copies":
         figure = f"{_posts(d.posts)}"
     else:
-        figure = f"{_posts(d.posts)} · {_then(d)}"
+        figure = f"{_posts(d.posts)} · {_then(d, OF.get(d.kind, ''))}"
     bar = ""
     if d.kind not in ("author", "copies"):
         bar = (
@@ -194,12 +207,13 @@ def _quoted(spike: Row, d: Driver) -> str:
 
 def _cause(spike: Row, d: Driver, words: str) -> str:
     """A link to the posts of a driver; ``words`` must be safe already."""
-    return inside("spikes", words, spike=spike["id"], cause=f"{d.kind}:{d.name}")
+    cause = {"spike": spike["id"], "cause": f"{d.kind}:{d.name}"}
+    return inside("spikes", words, **{**spike["query"], **cause})
 
 
-def _then(d: Driver) -> str:
-    """``40 %, 3 % before``."""
-    return f"{_share(d.now)}, {_share(d.before)} before"
+def _then(d: Driver, of: str = "") -> str:
+    """``40 %, 3 % before``; ``of`` says of which posts."""
+    return f"{_share(d.now)}{of}, {_share(d.before)} before"
 
 
 def _share(value: float) -> str:

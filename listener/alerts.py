@@ -36,6 +36,7 @@ log = logging.getLogger("groundswell.alerts")
 Row = Mapping[str, Any]
 Sender = Callable[[str, str], None]  # title, body; raises ChannelError
 
+UTC = ZoneInfo("UTC")
 STALE = 24 * 3600  # a spike that ended longer ago (an import of last year) alerts nobody
 SOON = 15 * 60  # a target so near is about to be missed
 HABIT = 21 * 24 * 3600  # what a source usually brings is learnt from so long
@@ -160,13 +161,13 @@ def digest_of(notices: Sequence[Notice], rule: AlertRule, at: int) -> Notice:
     )
 
 
-def precision_by_week(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Of the alerts that a person judged, how many were useful; ``week`` is its Monday in UTC."""
+def precision_by_week(rows: Iterable[Row], zone: ZoneInfo = UTC) -> list[dict[str, Any]]:
+    """Of the alerts that a person judged, how many were useful; ``week`` is its Monday in ``zone``."""
     weeks: dict[str, list[int]] = {}
     for row in rows:
         if row.get("sent_at") is None:
             continue
-        day = moment(row["sent_at"]).date()
+        day = moment(row["sent_at"]).astimezone(zone).date()
         tally = weeks.setdefault((day - timedelta(days=day.weekday())).isoformat(), [0, 0, 0])
         tally[0] += 1
         if row.get("verdict") in ("useful", "noise"):
@@ -205,10 +206,14 @@ def deliver(outbox: Outbox, senders: Mapping[str, Sender], now: int) -> int:
                     f"no channel is called {row['channel']!r}; there are {', '.join(sorted(senders))}"
                 )
             sender(title, row["body"])
-        except ChannelError as error:
+        except Exception as error:
+            # Whatever a channel's library raises: the other channels' messages do not wait for it. Its
+            # own words may hold the address, so that only its kind is told.
+            expected = isinstance(error, ChannelError)
+            why = str(error) if expected else f"the channel broke off ({type(error).__name__})"
             wait = min(FIRST_RETRY * 2 ** row["attempts"], LAST_RETRY)
-            log.warning("alert %s to %s failed: %s", row["id"], row["channel"], error)
-            outbox.mark_alert(row["id"], "failed", now, str(error), now + wait)
+            log.warning("alert %s to %s failed: %s", row["id"], row["channel"], why)
+            outbox.mark_alert(row["id"], "failed", now, why, now + wait)
         else:
             repeat = "possible repeat" if row["state"] == "sending" else None
             outbox.mark_alert(row["id"], "sent", now, repeat)

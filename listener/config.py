@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -24,48 +23,61 @@ from pydantic import (
     model_validator,
 )
 
+from listener import faults
 from listener.errors import ConfigError
+from listener.values import (
+    WEEKDAYS,
+    Country,
+    Handle,
+    Hours,
+    One,
+    Phrase,
+    Text,
+    Words,
+    Zone,
+    parse_hours,
+)
+from listener.values import Span as Span
+from listener.values import parse_quiet_hours as parse_quiet_hours
+from listener.values import seconds as seconds
 
 if TYPE_CHECKING:
     from listener.matching import BrandTerms
     from sentiment.rules import PhraseRule
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SECRET_LIKE = re.compile(r"token|secret|password|api_?key|bearer", re.I)
 
+def _language(value: str) -> str:
+    from listener.collectors.columns import LANGUAGES
 
-def seconds(value: object) -> int:
-    """``90s``, ``5m``, ``1h``, ``14d``, ``1h30m`` as seconds; whole numbers are seconds already."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    text = str(value).strip().lower()
-    if re.fullmatch(r"(\d+\s*[smhdw]\s*)+", text):
-        total = sum(int(n) * UNITS[u] for n, u in re.findall(r"(\d+)\s*([smhdw])", text))
-        if total > 0:
-            return total
-    raise ValueError("is no span of time; write it as 90s, 5m, 1h, 14d or 1h30m")
-
-
-def _known_zone(value: str) -> str:
-    if value not in available_timezones():
-        near = difflib.get_close_matches(value, available_timezones(), n=3)
-        hint = f"; close to it are {', '.join(near)}" if near else "; write it as Europe/Berlin"
-        raise ValueError("is no time zone of the IANA list" + hint)
+    code = r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*"
+    if not re.fullmatch(code, value):
+        small = value.strip().lower()
+        known = LANGUAGES.get(small) or (small if re.fullmatch(code, small) else "")
+        hint = f" (did you mean {known}?)" if known else ""
+        raise ValueError(f"is no code of a language{hint}; write it as en or de")
     return value
 
 
-def _phrase(value: str) -> str:
-    from sentiment.rules import plain
+def _platform(name: str) -> str:
+    """A platform's name as posts carry it: ``twitter`` is x, ``jetstream`` bluesky. ValueError for what
+    is nearly one.
 
-    if not plain(value).strip():
-        raise ValueError("holds no words; write the phrase to look for in posts")
-    return value
+    Exports may be of platforms that nobody here has heard of, so a name that is near none is taken.
+    """
+    from listener import collectors
+    from listener.collectors.columns import PLATFORMS, platform_name
+
+    known = {*collectors.names(), *PLATFORMS, "file", "default"}
+    if name in collectors.names():
+        return collectors.POSTS_OF.get(name, name)
+    if name.strip().lower() not in known:
+        close = difflib.get_close_matches(name.strip().lower(), sorted(known), n=1, cutoff=0.8)
+        if close:
+            raise ValueError(f"has the key {name!r}, no platform; did you mean {close[0]}?")
+    return platform_name(name)
 
 
-Phrase = Annotated[str, AfterValidator(_phrase)]
-Span = Annotated[int, BeforeValidator(seconds)]
-Zone = Annotated[str, BeforeValidator(_known_zone)]
+Language = Annotated[str, AfterValidator(_language)]
 
 
 class Strict(BaseModel):
@@ -77,30 +89,27 @@ class Strict(BaseModel):
 class Brand(Strict):
     """One brand to listen for. ``handles`` are by platform; ``misspellings`` may hold ``auto``."""
 
-    name: str = Field(min_length=1)
-    names: tuple[str, ...] = ()
-    handles: dict[str, tuple[str, ...]] = {}
-    hashtags: tuple[str, ...] = ()
-    misspellings: tuple[str, ...] = ("auto",)
-    exclude: tuple[str, ...] = ()
-    context: tuple[str, ...] = ()
+    name: Text
+    names: Words = ()
+    handles: dict[str, Annotated[tuple[Handle, ...], One]] = {}
+    hashtags: Words = ()
+    misspellings: Words = ("auto",)
+    exclude: Words = ()
+    context: Words = ()
     query: str | None = None
     phrases: dict[Phrase, Literal["negative", "neutral", "positive"]] = {}
-    languages: tuple[str, ...] = ("en",)
-    competitors: tuple[str, ...] = ()
+    languages: Annotated[tuple[Language, ...], One] = ("en",)
+    competitors: Words = ()
     competitor: bool = False
 
-    @field_validator("names", "hashtags", "misspellings", "exclude", "context", mode="before")
+    @field_validator("handles")
     @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("handles", mode="before")
-    @classmethod
-    def _one_handle_is_a_list(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            return {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
-        return value
+    def _handles_by_platform(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for platform, handles in value.items():
+            name = _platform(platform)
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *handles)))
+        return found
 
     @field_validator("query")
     @classmethod
@@ -181,7 +190,7 @@ class Response(Strict):
     """When an answer is due: targets by platform, counted in business hours of a time zone."""
 
     time_zone: Zone = "UTC"
-    hours: dict[str, str] = {"mon-sun": "00:00-24:00"}
+    hours: dict[str, Hours] = {"mon-sun": "00:00-24:00"}
     holidays: tuple[str, ...] = ()
     targets: dict[str, Span] = {"default": 3600}
 
@@ -204,10 +213,8 @@ class Response(Strict):
     @field_validator("holidays", mode="before")
     @classmethod
     def _holidays_are_days(cls, value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
         days = []
-        for day in value:
+        for day in value if isinstance(value, list | tuple) else (value,):
             try:  # YAML reads an unquoted day by itself
                 days.append(date.fromisoformat(str(day)).isoformat())
             except ValueError:
@@ -217,7 +224,7 @@ class Response(Strict):
     @field_validator("targets")
     @classmethod
     def _has_default(cls, value: dict[str, int]) -> dict[str, int]:
-        return {"default": 3600, **value}
+        return {"default": 3600, **{_platform(name): span for name, span in value.items()}}
 
     def week(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Seven tuples (Monday first) of (open, close) in minutes since midnight."""
@@ -243,9 +250,9 @@ class AlertRule(Strict):
     """Who is told of what, and how often at most."""
 
     name: str = "everyone"
-    brands: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    kinds: tuple[AlertKind, ...] = (
+    brands: Words = ()
+    regions: Words = ()
+    kinds: Annotated[tuple[AlertKind, ...], One] = (
         "negative", "negative share", "volume", "viral", "due", "silent",
     )  # fmt: skip
     min_posts: int = Field(20, ge=1)
@@ -255,7 +262,7 @@ class AlertRule(Strict):
     time_zone: Zone = "UTC"
     snooze_until: str | None = None
     digest: Span | None = None
-    channels: tuple[str, ...] = ("log",)
+    channels: Words = ("log",)
 
     @field_validator("quiet_hours")
     @classmethod
@@ -286,6 +293,20 @@ class Alerts(Strict):
     rules: tuple[AlertRule, ...] = (AlertRule(),)
     channels: dict[str, str] = {}
     dashboard_url: str = "http://127.0.0.1:8501"
+
+    @field_validator("rules")
+    @classmethod
+    def _unnamed_rules_have_names(cls, value: tuple[AlertRule, ...]) -> tuple[AlertRule, ...]:
+        """What a rule has told is kept under its name: two without one would count as one rule."""
+        taken = {rule.name for rule in value if "name" in rule.model_fields_set}
+        rules = []
+        for rule in value:
+            name, count = rule.name, 2
+            while "name" not in rule.model_fields_set and name in taken:
+                name, count = f"{rule.name} {count}", count + 1
+            taken.add(name)
+            rules.append(rule if name == rule.name else rule.model_copy(update={"name": name}))
+        return tuple(rules)
 
     @field_validator("channels")
     @classmethod
@@ -328,38 +349,12 @@ class Config(Strict):
     """keywords.yaml, checked."""
 
     brands: tuple[Brand, ...] = Field(min_length=1)
-    regions: dict[str, tuple[str, ...]] = {}
+    regions: dict[str, Annotated[tuple[Country, ...], One]] = {}
     sources: tuple[Source, ...] = ()
     response: Response = Response()
     alerts: Alerts = Alerts()
     retention: Retention = Retention()
     model: Model = Model()
-
-    @field_validator("regions")
-    @classmethod
-    def _country_codes(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        for group, codes in value.items():
-            for code in codes:
-                if not re.fullmatch(r"[A-Z]{2}", code):
-                    raise ValueError(
-                        f"group {group!r} holds {code!r}; allowed are two-letter country codes in "
-                        "capitals, such as DE (quote NO as 'NO', or YAML reads it as false)"
-                    )
-        return value
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Config:
-        for what, found in (
-            ("brands", [b.name for b in self.brands]),
-            ("sources", [s.name for s in self.sources]),
-        ):
-            twice = {name for name in found if found.count(name) > 1}
-            if twice:
-                raise ValueError(
-                    f"{what}: {', '.join(sorted(twice))} is given more than once; "
-                    "each needs a `name` of its own"
-                )
-        return self
 
     def all_brands(self) -> tuple[Brand, ...]:
         """The brands, and each competitor without an entry of its own as one to compare with."""
@@ -378,44 +373,6 @@ class Config(Strict):
         )
 
 
-def parse_hours(days: str, span: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """``mon-fri`` and ``09:00-12:30, 13:30-18:00`` as day indexes and minutes since midnight."""
-    indexes: list[int] = []
-    for part in re.split(r"\s*,\s*", days.strip().lower()):
-        ends = part.split("-")
-        if not 1 <= len(ends) <= 2 or any(e not in WEEKDAYS for e in ends):
-            raise ValueError(f"has the days {days!r}; allowed are mon … sun and mon-fri")
-        first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
-        indexes += [d % 7 for d in range(first, (last if last >= first else last + 7) + 1)]
-    slots = []
-    for part in re.split(r"\s*,\s*", span.strip()):
-        if part.lower() in ("closed", ""):
-            continue
-        found = re.fullmatch(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)", part)
-        if found is None:
-            raise ValueError(f"has the hours {span!r}; write them as 09:00-18:00 or closed")
-        a, b, c, d = (int(g) for g in found.groups())
-        start, end = a * 60 + b, c * 60 + d
-        if not 0 <= start < end <= 1440 or b > 59 or d > 59:
-            raise ValueError(f"has the hours {span!r}; they must run forward within 00:00-24:00")
-        slots.append((start, end))
-    return indexes, slots
-
-
-def parse_quiet_hours(span: str) -> tuple[int, int]:
-    """``22:00-07:00`` as minutes since midnight; the end may be 24:00, and may lie before the start."""
-    found = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", span)
-    if found is None:
-        raise ValueError("is no span of hours; write it as 22:00-07:00")
-    a, b, c, d = (int(g) for g in found.groups())
-    start, end = a * 60 + b, c * 60 + d
-    if start >= 1440 or end > 1440 or b > 59 or d > 59:
-        raise ValueError("holds a time that no clock shows; allowed is 00:00 to 24:00")
-    if start == end:
-        raise ValueError("ends where it begins; write it as 22:00-07:00, or leave it out")
-    return start, end
-
-
 def load_config(path: str | Path = "keywords.yaml") -> Config:
     """Read and check a keywords.yaml. Raises ConfigError with one problem a line, all at once."""
     file = Path(path)
@@ -425,33 +382,31 @@ def load_config(path: str | Path = "keywords.yaml") -> Config:
         raise ConfigError(
             f"{file} is not here. Write one with `groundswell init`, or name another with --config."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{file}:{line}: this is not UTF-8 text; save the file as UTF-8"
+        ) from error
     return parse_config(text, str(file))
 
 
 def parse_config(text: str, file: str = "keywords.yaml") -> Config:
     """As :func:`load_config`, from a text; ``file`` is only for messages."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{where}: this is not YAML: {problem}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file} is empty; `groundswell init` writes one to start from")
-    problems = list(_duplicate_keys(node, file)) + list(_secrets_inside(node, file))
+    node, data = _read(text, file)
+    problems = list(faults.duplicate_keys(node, file)) + list(faults.secrets_inside(node, file))
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        faults = error.errors()
+        found = error.errors()
         # A list whose only item is faulty is also reported as too short: that one says nothing new.
-        deeper = {f["loc"][0] for f in faults if len(f["loc"]) > 1}
-        faults = [f for f in faults if f["type"] != "too_short" or f["loc"][0] not in deeper]
-        problems += [_explain(item, node, data, file) for item in faults]
+        deeper = {f["loc"][0] for f in found if len(f["loc"]) > 1}
+        found = [f for f in found if f["type"] != "too_short" or f["loc"][0] not in deeper]
+        problems += [faults.explain(item, node, file, Config) for item in found]
     else:
+        problems += list(_name_problems(config, node, file))
+        problems += list(_account_problems(config, node, file))
         problems += list(_source_problems(config, node, file))
         problems += list(_rule_problems(config, node, file))
     if problems:
@@ -460,15 +415,77 @@ def parse_config(text: str, file: str = "keywords.yaml") -> Config:
     return config
 
 
+def _read(text: str, file: str) -> tuple[yaml.Node, dict[str, Any]]:
+    """The tree with its lines, and what it says. A section that is empty, as when all that was in it
+    is commented out, is as good as absent."""
+    try:
+        node = yaml.compose(text, Loader=faults.Loader)
+        if (line := faults.line_of_loop(node)) is not None:
+            raise ConfigError(f"{file}:{line}: this part holds itself, by & and *; write it out")
+        data = yaml.load(text, Loader=faults.Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{where}: this is not YAML: {problem}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: YAML cannot read a value in it: {error}") from error
+    if node is None or data is None:
+        raise ConfigError(f"{file} is empty; `groundswell init` writes one to start from")
+    if not isinstance(data, dict):
+        found = "a list" if isinstance(data, list) else f"{str(data)[:40]!r}"
+        raise ConfigError(
+            f"{file}:{node.start_mark.line + 1}: the file is {found}, and must have keys, of these: "
+            f"{', '.join(Config.model_fields)}"
+        )
+    return node, {key: value for key, value in data.items() if value is not None}
+
+
+def _name_problems(config: Config, node: yaml.Node, file: str) -> Iterator[str]:
+    """Brands, sources and rules that share a name: all that is kept goes by it."""
+    named: dict[faults.Path, Sequence[Brand | Source | AlertRule]] = {
+        ("brands",): config.brands,
+        ("sources",): config.sources,
+        ("alerts", "rules"): config.alerts.rules,
+    }
+    for path, entries in named.items():
+        first: dict[str, int] = {}
+        for at, entry in enumerate(entries):
+            if entry.name in first:
+                here = (*path, at)
+                yield (
+                    f"{file}:{faults.line_of(node, (*here, 'name'))}: {faults.dotted(here)} is called "
+                    f"{entry.name!r}, as {faults.dotted((*path, first[entry.name]))} is; each needs a "
+                    "`name` of its own"
+                )
+            first.setdefault(entry.name, at)
+
+
+def _account_problems(config: Config, node: yaml.Node, file: str) -> Iterator[str]:
+    """Accounts under two brands: the last would have all its answers, and the other brand's mentions
+    would count as unanswered."""
+    owner: dict[tuple[str, str], str] = {}
+    for at, brand in enumerate(config.brands):
+        for platform, handles in brand.handles.items():
+            for handle in handles:
+                account = platform, handle.strip().lstrip("@").lower()
+                if owner.setdefault(account, brand.name) != brand.name:
+                    path = ("brands", at, "handles", platform)
+                    yield (
+                        f"{file}:{faults.line_of(node, path)}: {faults.dotted(path)} has {handle!r}, "
+                        f"which {owner[account]} has too; what an account writes can answer for one "
+                        "brand: leave it to one, or put the names of both under one brand"
+                    )
+
+
 def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:
     """Sources whose platform or own keys their collector does not know."""
     from listener import collectors
 
     for index, source in enumerate(config.sources):
-        line = _line(node, ("sources", index, "platform"))
+        line = faults.line_of(node, ("sources", index, "platform"))
         if source.platform not in collectors.names():
-            near = difflib.get_close_matches(source.platform, collectors.names(), n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = faults.near(source.platform, collectors.names())
             yield (
                 f"{file}:{line}: sources[{index}].platform is {source.platform!r}{hint}; "
                 f"installed are: {', '.join(collectors.names())}"
@@ -482,11 +499,15 @@ def _source_problems(config: Config, node: yaml.Node | None, file: str) -> Itera
         except ValidationError as error:
             for item in error.errors():
                 path = ("sources", index, *item["loc"])
-                yield _explain({**item, "loc": path}, node, source.own_options(), file, options)
+                yield faults.explain(
+                    {**item, "loc": path}, node, file, options, also=tuple(Source.model_fields)
+                )
 
 
 def _rule_problems(config: Config, node: yaml.Node | None, file: str) -> Iterator[str]:
     """Names in alert rules that stand for nothing: such a rule would never tell anybody, in silence."""
+    from listener.regions import countries_by_code
+
     known = {
         "channels": ["log", *config.alerts.channels],
         "brands": [brand.name for brand in config.brands],
@@ -495,124 +516,14 @@ def _rule_problems(config: Config, node: yaml.Node | None, file: str) -> Iterato
     for index, rule in enumerate(config.alerts.rules):
         for key, allowed in known.items():
             for at, name in enumerate(getattr(rule, key)):
-                if name in allowed or (key == "regions" and re.fullmatch(r"[A-Z]{2}", name)):
+                if name in allowed or (key == "regions" and name in countries_by_code()):
                     continue
                 path = ("alerts", "rules", index, key, at)
-                near = difflib.get_close_matches(name, allowed, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
+                hint = faults.near(name, allowed)
                 country = " and two-letter country codes" if key == "regions" else ""
                 yield (
-                    f"{file}:{_line(node, path)}: {_dotted(path)} is {name!r}{hint}; "
+                    f"{file}:{faults.line_of(node, path)}: {faults.dotted(path)} is {name!r}{hint}; "
                     f"there are: {', '.join(allowed)}{country}"
-                )
-
-
-def _explain(
-    item: Any, node: yaml.Node | None, data: object, file: str, model: type[BaseModel] = Config
-) -> str:
-    """One pydantic fault as ``file:line: key is VALUE: why; allowed …``."""
-    path: tuple[str | int, ...] = tuple(item["loc"])
-    line = _line(node, path)
-    key = _dotted(path)
-    if path[-1:] == ("[key]",):  # pydantic's way to say that the key, not its value, is at fault
-        key = f"a key of {_dotted(path[:-2])}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    found = item.get("input")
-    if item["type"] == "extra_forbidden":
-        siblings = _field_names(path, model)
-        near = difflib.get_close_matches(str(path[-1]), siblings, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        return f"{file}:{line}: {key} is no known key{hint}; allowed here: {', '.join(siblings)}"
-    if item["type"] == "missing":
-        return f"{file}:{line}: {key} is missing; it is required here"
-    if item["type"] == "string_type" and found is False:
-        message += "; YAML reads a bare NO as false: write 'NO' in quotes"
-    shown = "" if isinstance(found, dict | list) else f" is {found!r}:"
-    return f"{file}:{line}: {key}{shown} {message[:1].lower() + message[1:]}"
-
-
-def _field_names(path: Sequence[str | int], model: type[BaseModel]) -> list[str]:
-    """The keys that the model at ``path`` knows, for messages."""
-    current: type[BaseModel] = model
-    for part in path[:-1]:
-        if isinstance(part, int) or part not in current.model_fields:
-            continue
-        inner = _inner_model(current.model_fields[part].annotation)
-        current = inner or current
-    return list(current.model_fields)
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in get_args(annotation):
-        inner = _inner_model(part)
-        if inner is not None:
-            return inner
-    return None
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    out = ""
-    for part in path:
-        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else str(part)
-    return out or "the file"
-
-
-def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
-    """The 1-based line of the deepest node along ``path`` that the file really has."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if pair is None:
-                return line
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                return line
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
-
-
-def _walk(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
-    if isinstance(node, yaml.MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from _walk(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _walk(value)
-
-
-def _duplicate_keys(node: yaml.Node | None, file: str) -> Iterator[str]:
-    for mapping in _walk(node):
-        seen: dict[str, int] = {}
-        for key, _ in mapping.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                yield (
-                    f"{file}:{line}: the key {key.value!r} stands a second time (first on line "
-                    f"{seen[key.value]}); YAML would keep only the last: join the two"
-                )
-            seen.setdefault(key.value, line)
-
-
-def _secrets_inside(node: yaml.Node | None, file: str) -> Iterator[str]:
-    """Keys that look like secrets: they belong in the environment. The value is never shown."""
-    for mapping in _walk(node):
-        for key, value in mapping.value:
-            if (
-                SECRET_LIKE.search(str(key.value))
-                and isinstance(value, yaml.ScalarNode)
-                and len(value.value) > 12
-            ):
-                yield (
-                    f"{file}:{key.start_mark.line + 1}: {key.value!r} looks like a secret; put it "
-                    "in the environment or in a file named by GROUNDSWELL_SECRETS, never here"
                 )
 
 
@@ -626,9 +537,11 @@ def load_secrets(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     if not file:
         return env
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ConfigError(f"the secrets file {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:  # the error itself would carry the content along
+        raise ConfigError(f"the secrets file {file} is not UTF-8 text; save it as UTF-8") from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         stripped = line.strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 
 LEARN_DAYS = 3  # days of listening before "unusually quiet" can be said at all
 SURPRISE = 0.001  # probability of such a silence by chance, below which it is told
+NOTHING = 1e-9  # a share below it is what sums of shares leave over
 MISSING = 0.5  # share of the usual posts that may be missing in an hour that still counts as known
 
 
@@ -49,11 +50,25 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A time of which a platform's posts are not all here, in epoch seconds, ``end`` exclusive."""
+    """A time of which a platform's posts are not all here, in epoch seconds, ``end`` exclusive.
+
+    ``share`` is the part of the platform's posts that may be missing; ``shares``, where it is given,
+    the same by brand: one query of several failed.
+    """
 
     platform: str
     start: int
     end: int
+    share: float = 1.0
+    shares: Mapping[str, float] | None = None
+
+    def of(self, posts: Mapping[str, int]) -> Hole:
+        """The hole in what is said of these brands, by the posts that each has on the platform."""
+        if self.shares is None:
+            return self
+        whole = sum(posts.values())
+        lost = sum(self.shares.get(brand, 0.0) * n for brand, n in posts.items())
+        return replace(self, share=lost / whole if whole else 0.0, shares=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +98,20 @@ def unknown_hours(holes: Iterable[Hole], posts: Mapping[str, int]) -> list[tuple
     """
     total = sum(posts.values())
     missing: dict[int, float] = defaultdict(float)
-    by_platform: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    edges: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for hole in holes:
         if posts.get(hole.platform):
-            by_platform[hole.platform].append((hole.start, hole.end))
-    for platform, stretches in by_platform.items():
-        done = 0  # several queries of a platform tell the same hole
-        for start, end in sorted(stretches):
-            at = max(start, done)
-            while at < end:
-                step = min(HOUR - at % HOUR, end - at)
-                missing[at - at % HOUR] += posts[platform] / total * step / HOUR
+            edges[hole.platform] += [(hole.start, hole.share), (hole.end, -hole.share)]
+    for platform, found in edges.items():
+        at, hidden = 0, 0.0
+        for edge, change in sorted(found):
+            # Several queries of a platform tell the same hole: no more than all can be missing.
+            part = min(1.0, hidden)
+            while part > NOTHING and at < edge:
+                step = min(HOUR - at % HOUR, edge - at)
+                missing[at - at % HOUR] += posts[platform] / total * part * step / HOUR
                 at += step
-            done = max(done, end)
+            at, hidden = edge, hidden + change
     out: list[tuple[int, int]] = []
     for hour in sorted(hour for hour, share in missing.items() if share > MISSING):
         if out and out[-1][1] == hour:

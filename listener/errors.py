@@ -3,6 +3,7 @@
 GroundswellError
 ├── ConfigError         keywords.yaml or the environment says something we cannot follow
 ├── InputError          a file or a text handed to a command cannot be read as asked
+│   └── EmptyInput      it holds nothing: no fault in a file that is still to be written
 ├── StoreError          the database is locked, damaged, full, or of a newer version
 │   └── StoreBusy       another process holds the store for writing
 └── CollectorError      a platform did not give what was asked
@@ -10,6 +11,7 @@ GroundswellError
     ├── LimitError      429 or a quota: carries when it resets
     ├── BudgetError     our own budget is used up: carries when it renews
     └── PlatformError   5xx, time-outs, answers that cannot be read
+        ├── NoAnswerError      the host took a request and did not answer in time
         └── UnreachableError   the host cannot be reached: the same for every query of a source
 
 A message names what was found, what is allowed and the next step; the command line prints it as one
@@ -39,6 +41,10 @@ class InputError(GroundswellError):
     """A file or text given to a command cannot be read as asked."""
 
     exit_code = 2
+
+
+class EmptyInput(InputError):
+    """A file without a row. One that is followed may get its first tomorrow."""
 
 
 class StoreError(GroundswellError):
@@ -85,6 +91,10 @@ class BudgetError(LimitError):
 
 class PlatformError(CollectorError):
     """A server error, a time-out, or an answer that cannot be read."""
+
+
+class NoAnswerError(PlatformError):
+    """The host did not answer in time: it is down, or this query asks too much of it."""
 
 
 class UnreachableError(PlatformError):

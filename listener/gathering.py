@@ -1,35 +1,28 @@
 """From a platform into the store: walk a source, match its posts, keep each page whole.
 
-What fails goes into the coverage ledger, and the source waits; what a page brought is in the store or
-its cursor stands before it.
+What fails goes into the coverage ledger, and waits (listener.backoff); what a page brought is in the
+store or its cursor stands before it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from listener import addressing, collectors
+from listener import addressing, backoff, collectors
+from listener.backoff import THREADS, Turn
 from listener.collectors import Clock, Collector, Context, Cursor, Page, utc_now
 from listener.collectors.columns import platform_name
 from listener.config import Config, Source
-from listener.errors import (
-    AuthError,
-    BudgetError,
-    CollectorError,
-    LimitError,
-    PlatformError,
-    UnreachableError,
-)
-from listener.mention import Post, Query, epoch, moment
-from listener.store import Saved, Store
+from listener.errors import BudgetError, CollectorError, GroundswellError, PlatformError
+from listener.mention import Post, Query, epoch
+from listener.store import Filter, Saved, Store
 
 if TYPE_CHECKING:
     from listener.matching import Matcher
@@ -39,12 +32,9 @@ log = logging.getLogger("groundswell")
 
 THREADS_AT_MOST = 20  # read after each round of a source
 DAY = 86_400
+HABIT = 14 * DAY  # in which it shows what each query brings
 NO_PLATFORM = "file"  # of posts whose export does not say where they are from
 ACCOUNT = "account:"  # how the queries begin that read what a brand's own account wrote
-
-
-def _until(seconds: int) -> str:
-    return f"not asked again before {moment(seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _home(platform: str) -> str:
@@ -53,19 +43,25 @@ def _home(platform: str) -> str:
     return collectors.POSTS_OF.get(name, name)
 
 
-def _of_the_host(error: CollectorError) -> bool:
-    """Whether what failed would fail for the host's other queries too: it cannot be reached, limits,
-    refuses, or names a time before which it is not to be asked."""
-    return (
-        not isinstance(error, PlatformError)
-        or isinstance(error, UnreachableError)
-        or error.resets_at is not None
-    )
-
-
 def _from_nothing(cursor: Cursor | None) -> bool:
     """Whether a walk has nothing to go back to, and so reaches no further than its ``lookback``."""
     return not cursor or (cursor.get("bound") is None and not cursor.get("walk"))
+
+
+def _pages(collector: Collector, query: Query, cursor: Cursor | None) -> Iterator[Page]:
+    """``fetch``, with any fault of the collector as a failure of this one query: an answer of a shape
+    that nobody thought of must not keep the source's other queries from being heard."""
+    try:
+        yield from collector.fetch(query, cursor)
+    except GroundswellError:
+        raise
+    except Exception as error:
+        log.exception("%s: the answer to %s could not be read", collector.platform, query.name)
+        kind = type(error).__name__  # its text may hold what it was asked with
+        raise PlatformError(
+            f"{collector.platform}: the answer to {query.name} could not be read "
+            f"({kind}; the log has more)"
+        ) from error
 
 
 class Gathering:
@@ -192,20 +188,54 @@ class Gathering:
     def recheck(self, source: Source, limit: int) -> int:
         """Ask the platform whether the next stored posts are still there; follow what is gone.
 
-        Returns how many posts were found deleted, protected or without their place. A failure leaves
-        the round where it stands.
+        Returns how many posts were found deleted, protected or without their place. Nothing is asked
+        while the platform, or the host of it that would be, wants to be left alone. A failure leaves
+        the round where it stands, once: a post at which the platform fails ends no later round.
         """
+        now = epoch(self.clock())
         collector = self.collector(source)
-        after = str((self.store.cursor(source.name, "recheck") or {}).get("after", ""))
-        rows = self.store.to_recheck(source.platform, after, limit)
+        if (why := self.why_not(source, collector.host_of_recheck)) is not None:
+            log.info("%s: deletions are not checked now: %s", source.name, why)
+            return 0
+        state = self.store.cursor(source.name, "recheck") or {}
+        rows = self.store.to_recheck(source.platform, str(state.get("after", "")), limit)
+        after = rows[-1]["key"] if len(rows) == limit else ""
         found = 0
         if rows:
             placed = {row["native_id"] for row in rows if row["placed"]}
-            gone = collector.recheck([row["native_id"] for row in rows], placed)
-            found = self.store.save_deletions(source.platform, gone, epoch(self.clock()))
-        after = rows[-1]["key"] if len(rows) == limit else ""
-        self.store.save_rechecked(source.name, after, epoch(self.clock()))
+            try:
+                gone = collector.recheck([row["native_id"] for row in rows], placed)
+            except CollectorError as error:
+                if backoff.asks_to_wait(error):
+                    self.keep_back(source, collector, collector.host_of_recheck, "recheck", error)
+                elif isinstance(error, PlatformError):
+                    stay = not state.get("failed")
+                    self.store.save_rechecked(
+                        source.name,
+                        str(state.get("after", "")) if stay else after,
+                        now,
+                        failed=stay,
+                    )
+                raise
+            found = self.store.save_deletions(source.platform, gone, now)
+        self.store.save_rechecked(source.name, after, now)
         return found
+
+    def why_not(self, source: Source, host: str = "") -> str | None:
+        """Why a source, or this host of it, wants to be left alone for now."""
+        return backoff.why_not(self.store, source.name, epoch(self.clock()), host)
+
+    def keep_back(
+        self, source: Source, collector: Collector, host: str, what: str, error: CollectorError
+    ) -> None:
+        """A platform that asked to wait when it was asked for something else than news (``what``) is
+        left alone by all."""
+        if isinstance(error, BudgetError):  # its requests are checked against the budget anyway
+            return
+        now = epoch(self.clock())
+        asked = [(query, collector.host_of(query)) for query in self.queries(source)]
+        turn = Turn(self.store, source, asked, now, lambda names: self._shares(source, names))
+        turn.failed(host, what, error, now)
 
     def queries(self, source: Source) -> list[Query]:
         """What a source is asked for. A source that yields everything has one query for all brands."""
@@ -220,81 +250,89 @@ class Gathering:
     def collect(self, source: Source) -> Saved:
         """Walk one source to its end for all its queries; failures go into the ledger.
 
-        A host that cannot be reached, refuses or limits is left until it may be asked again, and the
-        source's other hosts are asked; a budget ends the round, as does a failure that is of no one
-        host.
+        A query that fails by itself, and a host that cannot be reached, refuses or limits, is left
+        until it may be asked again, and the others are asked; a budget ends the round, as does what is
+        of no one host. A source of which nothing answered fails as a whole.
         """
         # Where no matcher can be built, nothing is asked for (and paid) that nobody reads.
         _ = self.matcher
-        saved = Saved()
         now = epoch(self.clock())
         self.failures.pop(source.name, None)
-        held = self.store.holds().get(source.name)
-        if held is not None and held["open_until"] > now:
-            self.failures[source.name] = f"{held['last_error']}; {_until(held['open_until'])}"
-            return saved
-        if held is not None:
+        if (why := self._paused(source, now)) is not None:
+            self.failures[source.name] = why
+            return Saved()
+        collector = self.collector(source)
+        asked = [(query, collector.host_of(query)) for query in self.queries(source)]
+        turn = Turn(self.store, source, asked, now, lambda names: self._shares(source, names))
+        saved = self._walk(source, collector, asked, turn)
+        if collector.reads_threads and turn.may_read_threads and not self.stopping.is_set():
+            saved += self.read_threads(source, collector, turn)
+        if (why := turn.end(epoch(self.clock()))) is not None:
+            self.failures[source.name] = why
+        return saved
+
+    def _paused(self, source: Source, now: int) -> str | None:
+        """Why the whole source is not to be asked yet; a pause that is over is so from now on."""
+        why = backoff.why_not(self.store, source.name, now)
+        if why is None and source.name in self.store.holds():
             log.info("%s: the pause is over; it is asked again", source.name)
             self.store.release(source.name)
-        collector = self.collector(source)
-        queries = [(query, collector.host_of(query)) for query in self.queries(source)]
-        hosts = {host for _, host in queries}
-        several = len(hosts) > 1
-        left = self._left_alone(source, hosts, now)  # and those that fail in this round
-        reached = failed = False
-        for query, host in queries:
-            if host in left:
+        return why
+
+    def _walk(
+        self, source: Source, collector: Collector, asked: Sequence[tuple[Query, str]], turn: Turn
+    ) -> Saved:
+        """Each query of a source that may be asked, page by page, until a stop."""
+        saved = Saved()
+        for query, host in asked:
+            if turn.stopped:
+                break
+            if not turn.may_ask(host, query.name):
                 continue
-            own, whose, answered = query.name.startswith(ACCOUNT), None, False
+            own, whose = query.name.startswith(ACCOUNT), None
             try:
                 cursor = self.store.cursor(source.name, query.name)
                 if own and _from_nothing(cursor):
                     back = getattr(collector.context.options, "lookback", 0)
                     since = epoch(self.clock()) - back
                     self.store.begin_account_walk(source.name, query.name, since)
-                for page in collector.fetch(query, cursor):
+                for page in _pages(collector, query, cursor):
                     if self.stopping.is_set():
                         return saved  # the cursor stands before this page: it is read again
                     saved += self.keep(
                         page, source=source.name, platform=source.platform, query=query.name
                     )
-                    answered |= page.coverage.failed is None and page.coverage.requests > 0
-                    reached |= answered
+                    if page.coverage.failed is None:
+                        turn.answered(host, query.name)
                     if own:
                         whose = next(filter(None, map(self.brand_of, page.posts)), whose)
                         if page.complete:
                             self._account_read(source, query, whose, page.coverage.truncated)
-                if answered and host in self.store.host_holds(source.name):
-                    self.store.release_host(source.name, host)
+                turn.ended(host, query.name)
             except CollectorError as error:
-                unreachable = isinstance(error, UnreachableError)
-                # Where there is no network at all, that is said once and not once a host.
-                self._held_back(
-                    source, query, error, host if several else "",
-                    quietly=unreachable and failed and not reached,
-                )  # fmt: skip
-                if not _of_the_host(error):
-                    continue
-                if not host or isinstance(error, BudgetError):
-                    return saved  # a limit, a refused login, no network: so for the others too
-                left.add(host)
-                failed = True
-        if collector.reads_threads and (reached or not left):
-            saved += self.read_threads(source, collector, left, several=several)
+                turn.failed(host, query.name, error, epoch(self.clock()))
         return saved
 
-    def _left_alone(self, source: Source, hosts: set[str], now: int) -> set[str]:
-        """The hosts of a source that may not be asked yet; why, and until when, is told."""
-        held = {h: row for h, row in self.store.host_holds(source.name).items() if h in hosts}
-        waiting = {host for host, row in held.items() if row["open_until"] > now}
-        for host in sorted(held.keys() - waiting):
-            log.info("%s: the pause of %s is over; it is asked again", source.name, host)
-        if waiting:
-            first = min((held[host] for host in waiting), key=lambda row: int(row["open_until"]))
-            others = f"; {len(waiting) - 1} more of its hosts wait" if len(waiting) > 1 else ""
-            told = f"{first['last_error']}; {_until(first['open_until'])}{others}"
-            self.failures[source.name] = told
-        return waiting
+    def _shares(self, source: Source, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """What part of each brand's posts on its platform these queries of a source have brought, at
+        most, in the last two weeks.
+
+        Of a page the ledger knows how many posts were new and name a brand, not which brand. A query
+        that serves several brands therefore counts for each of them with all that it brought.
+        """
+        since = epoch(self.clock()) - HABIT
+        brought = self.store.brought(since)
+        there = Filter(platforms=(_home(source.platform),), since=since)
+        whole = {row["brand"]: row["posts"] for row in self.store.counts_by(["brand"], there)}
+        found: dict[str, dict[str, float]] = {}
+        for query in self.queries(source):
+            if query.name in names and (posts := brought.get((source.name, query.name))):
+                found[query.name] = {
+                    brand: min(1.0, posts / whole[brand])
+                    for brand in query.brands
+                    if whole.get(brand)
+                }
+        return found
 
     def _account_read(self, source: Source, query: Query, brand: str | None, cut: bool) -> None:
         """All that one of the brands' own accounts wrote is here: whom they have not answered by
@@ -334,41 +372,39 @@ class Gathering:
             return {}
         return {b: span for b, span in found.items() if b is not None and b not in waiting}
 
-    def read_threads(
-        self, source: Source, collector: Collector, left: set[str], *, several: bool
-    ) -> Saved:
+    def read_threads(self, source: Source, collector: Collector, turn: Turn) -> Saved:
         """Look whether open mentions of the last week were answered, each at most once an hour.
 
         Of a thread, what hangs below the mention and what the brand wrote is kept, and no more.
-        ``left``: hosts that may not be asked; those that fail are added. ``several``: there are others.
         """
         saved, now = Saved(), epoch(self.clock())
         rows = self.store.threads_to_read(
             source.platform, since=now - 7 * DAY, before=now - 3600, limit=THREADS_AT_MOST
         )
+        failed: set[str] = set()  # hosts
         for row in rows:
-            if self.stopping.is_set():
+            if self.stopping.is_set() or turn.stopped:
                 break
             host = ""
             try:
                 mention = collector.to_post(json.loads(row["payload"]))
                 host = collector.host_of_thread(mention)
-                if host in left:  # its turn is in an hour, or it would take that of others
+                if host in failed or not turn.may_ask(host, THREADS):
+                    # Its turn is in an hour, or it would take that of others.
                     self.store.mark_thread_asked(row["thread"], now)
                     continue
                 page = collector.thread(mention)
             except CollectorError as error:
-                self._held_back(source, Query("threads", (), ()), error, host if several else "")
-                if several and host and _of_the_host(error) and not isinstance(error, BudgetError):
-                    self.store.mark_thread_asked(row["thread"], now)
-                    left.add(host)
-                    continue
-                if isinstance(error, PlatformError):
+                turn.thread_failed(host, error, epoch(self.clock()))
+                failed.add(host)
+                if not turn.stopped or isinstance(error, PlatformError):
                     # It may be this thread, or its server alone: it does not come first again.
                     self.store.mark_thread_asked(row["thread"], now)
-                break
-            except ValueError:
-                page = None  # a payload of another day's shape: nothing to ask by
+                if not turn.several:
+                    break
+                continue
+            except (ValueError, TypeError, KeyError, AttributeError):
+                page = None  # a payload, or an answer, of a shape that says nothing
             if page is None:  # this one is gone or refused; the others are not
                 self.store.mark_thread_asked(row["thread"], now)
                 continue
@@ -377,73 +413,12 @@ class Gathering:
                 if post.reply_to in below or self.brand_of(post) is not None:
                     below.add(post.native_id)
             page = replace(page, posts=[p for p in page.posts if p.native_id in below])
-            saved += self.keep(page, source=source.name, platform=source.platform, query="threads")
+            saved += self.keep(page, source=source.name, platform=source.platform, query=THREADS)
             self.store.mark_thread_asked(row["thread"], now)
             if page.threads_read:
                 self.store.mark_threads_read([row["thread"]], now)
         return saved
 
-    def _held_back(
-        self, source: Source, query: Query, error: CollectorError, host: str, *, quietly: bool = False
-    ) -> None:  # fmt: skip
-        """Note a failure; wait for the reset that was named, else back off with jitter.
-
-        What is of one of several hosts holds back that ``host`` alone ("": the source). A wait that
-        was asked for earlier is not cut short. ``quietly``: into the ledger, and not said again.
-        """
-        now = epoch(self.clock())
-        if isinstance(error, BudgetError) or not _of_the_host(error):
-            host = ""
-        row = self.store.host_holds(source.name).get(host) if host else self.store.one(
-            "SELECT failures, open_until FROM health WHERE source = ?", (source.name,)
-        )  # fmt: skip
-        failures = int(row["failures"]) if row else 0
-        held_by = "login" if isinstance(error, AuthError) else "platform"
-        if isinstance(error, BudgetError):
-            held_by = "budget"
-        resets_at = error.resets_at
-        if resets_at is None:
-            delay = min(3600.0, 30.0 * 2.0 ** min(failures, 8)) * random.uniform(0.75, 1.25)
-            resets_at = now + delay
-        if row and row["open_until"] is not None:
-            resets_at = max(resets_at, row["open_until"])
-        self.store.save_failure(
-            source=source.name,
-            platform=source.platform,
-            query=query.name,
-            reason=str(error),
-            now=now,
-            limited=isinstance(error, LimitError),
-            open_until=int(resets_at),
-            held_by=held_by,
-            requests=error.requests,
-            cost_usd=error.cost_usd,
-            host=host,
-        )
-        if quietly:
-            return
-        self.failures[source.name] = f"{error}; {_until(int(resets_at))}"
-        log.warning("%s: %s", source.name, self.failures[source.name])
-
     def release(self, *, platforms: bool) -> None:
-        """At a start: what held a source back may have been mended meanwhile, so it is asked again.
-
-        A raised budget is checked without a request, a new secret by one. ``platforms``: also those
-        that a platform itself has asked to wait, or that failed.
-        """
-        now = epoch(self.clock())
-        for name, held in self.store.holds().items():
-            if held["open_until"] > now and (platforms or held["held_by"] != "platform"):
-                log.info(
-                    "%s was held back (%s; %s); it is asked again now",
-                    name, held["last_error"], _until(held["open_until"]),
-                )  # fmt: skip
-                self.store.release(name)
-        for source in self.config.sources:
-            for host, held in self.store.host_holds(source.name).items():
-                if held["open_until"] > now and (platforms or held["held_by"] != "platform"):
-                    log.info(
-                        "%s: %s was held back (%s; %s); it is asked again now",
-                        source.name, host, held["last_error"], _until(held["open_until"]),
-                    )  # fmt: skip
-                    self.store.release_host(source.name, host)
+        """At a start, ask again what was held back; see :func:`listener.backoff.release`."""
+        backoff.release(self.store, self.config.sources, epoch(self.clock()), platforms=platforms)

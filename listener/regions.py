@@ -82,10 +82,20 @@ def _zones() -> dict[str, Place]:
     return zones
 
 
+def countries_by_code() -> Mapping[str, str]:
+    """The English name of every country by its two letters."""
+    return gazetteer().countries
+
+
+def official_code(code: str) -> str:
+    """A country's code in capitals, and as ISO has it where another is in use: ``uk`` is ``GB``."""
+    code = code.upper()
+    return _OTHER_CODES.get(code, code)
+
+
 def _tagged(country: str | None, place_name: str | None) -> Place:
     """What the platform says: a code it knows, and the place's name for the region."""
-    code = (country or "").strip().upper()
-    code = _OTHER_CODES.get(code, code)
+    code = official_code((country or "").strip())
     if code not in gazetteer().countries:
         found = locate_profile(place_name) if place_name else UNKNOWN_PLACE
         if found.country is None:

@@ -7,6 +7,8 @@ hold NULL, the empty string stands for unknown.
 
 from __future__ import annotations
 
+import json
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("groundswell")
@@ -376,5 +378,71 @@ def m016_hosts_held_back(db: Database) -> None:
             held_by TEXT NOT NULL, last_error TEXT NOT NULL, failures INTEGER NOT NULL,
             PRIMARY KEY (source, host)
         ) WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m017_queries_held_back(db: Database) -> None:
+    """Queries that failed when they were last asked, or whose host did (``of_host``): until when each
+    is left alone, when it was last heard (NULL: never), how often in a row it failed, and what part of
+    each brand's posts on its platform it brings (JSON). One that answers has no row.
+
+    A host's wait of before did not name the queries: it stays, under none.
+    """
+    _run(
+        db,
+        """
+        CREATE TABLE query_holds (
+            source TEXT NOT NULL, host TEXT NOT NULL, query TEXT NOT NULL, of_host INTEGER NOT NULL,
+            heard_at INTEGER, shares TEXT NOT NULL, open_until INTEGER NOT NULL,
+            held_by TEXT NOT NULL, last_error TEXT NOT NULL, failures INTEGER NOT NULL,
+            PRIMARY KEY (source, host, query)
+        ) WITHOUT ROWID;
+        INSERT INTO query_holds
+            SELECT source, host, '', 1, NULL, '{}', open_until, held_by, last_error, failures
+            FROM host_holds;
+        DROP TABLE host_holds
+        """,
+    )
+
+
+@migrations()
+def m018_feeds_without_their_logins(db: Database) -> None:
+    """A feed's address may hold a login or a key: it was the name of its query, and in its payloads."""
+    from listener.collectors.reading import name_of_address, without_login
+
+    for table in ("coverage", "cursors", "query_holds"):
+        asked = f"SELECT DISTINCT query FROM {table} WHERE query LIKE 'feed:%'"  # noqa: S608
+        for (query,) in db.execute(asked).fetchall():
+            name = f"feed:{name_of_address(query.removeprefix('feed:'))}"
+            if name != query:
+                db.execute(f"UPDATE {table} SET query = ? WHERE query = ?", (name, query))  # noqa: S608
+    changed = []
+    for key, payload in db.execute(
+        "SELECT key, payload FROM payloads WHERE key >= 'rss:' AND key < 'rss;'"
+    ):
+        if without_login(payload) == payload:
+            continue  # nearly all: neither the feed's address nor a link in it has anything to hide
+        entry = json.loads(payload)
+        address = str(entry.get("feed_url") or "")
+        if (name := without_login(address)) != address:
+            text = json.dumps(
+                {**entry, "feed_url": name}, ensure_ascii=False, separators=(",", ":")
+            )
+            changed.append((text, key))
+    for row in changed:
+        db.execute("UPDATE payloads SET payload = ? WHERE key = ?", row)
+
+
+@migrations()
+def m019_rejects_once(db: Database) -> None:
+    """What is rejected again is found by where it stood, so that it is kept, and counted, once."""
+    _run(
+        db,
+        """
+        DELETE FROM rejects WHERE id NOT IN
+            (SELECT MAX(id) FROM rejects GROUP BY source, place, reason, payload);
+        CREATE INDEX rejects_placed ON rejects (source, place)
         """,
     )

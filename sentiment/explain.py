@@ -75,7 +75,8 @@ class Item:
 class Driver:
     """Something that changed: a term, theme, intent, region, platform, author, link, or copies.
 
-    ``now`` and ``before`` are shares of posts in 0..1; ``score`` orders the drivers of one kind (a
+    ``now`` and ``before`` are shares in 0..1, of posts, and for theme, intent, region and platform of
+    those that have one; ``posts`` of them show it. ``score`` orders the drivers of one kind (a
     z-score, or followers reached for authors); ``keys`` are the posts that show it, oldest first.
     """
 
@@ -318,7 +319,8 @@ def _shares(
         if count < LEAST or not n:
             continue
         score = _rise(count, n, counted_before[value], m)
-        if score >= STRONG:
+        # What all of a few posts had before seems to rise by the half post that is added.
+        if score >= STRONG and count * max(m, 1) > counted_before[value] * n:
             keys = [item.key for item, some in zip(posts, here, strict=True) if value in some]
             found.append(
                 Driver(
@@ -416,8 +418,12 @@ def _sentences(found: Explanation, posts: Sequence[Item]) -> Iterable[Sentence]:
         keys = tuple(dict.fromkeys(key for d in terms for key in d.keys[:2]))
         yield Sentence(f"What changed most in the words: {said}.", keys)
     for kind, text in (
-        ("theme", "The theme that grew most is {name}: {now} of posts, {before} before."),
-        ("intent", "More of them read as {name}: {now} of posts, {before} before."),
+        (
+            "theme",
+            "The theme that grew most is {name}, of {posts} posts: {now} of those with a theme, "
+            "{before} before.",
+        ),
+        ("intent", "More of them read as {name}: {now} of those read for it, {before} before."),
         ("region", "{name} stands out: {now} of the posts with a known place, {before} before."),
         ("platform", "It is stronger on {name}: {now} of posts, {before} before."),
         ("link", "{posts} posts share the link {name}."),

@@ -15,7 +15,7 @@ PACKAGES = ("sentiment", "listener", "dashboard")
 # The rooms of listener that do: every other module there only computes, and may import none of them.
 DOERS = {
     "store", "schema", "inbox", "alerts", "reasons", "replay", "privacy", "pipeline", "schedule",
-    "config", "collectors", "cli", "themes", "gathering", "judging",
+    "config", "collectors", "cli", "themes", "gathering", "backoff", "judging",
 }  # fmt: skip
 PURE = sorted(
     file.stem

@@ -13,10 +13,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SHORT = {
-    "US": "United States", "CD": "DR Congo", "CF": "Central African Rep.", "VC": "St. Vincent",
-    "BA": "Bosnia and Herzegovina", "GQ": "Equatorial Guinea", "SS": "South Sudan",
-    "DO": "Dominican Republic", "MK": "North Macedonia", "SZ": "Eswatini",
+# Natural Earth shortens names to fit on a map, and its 1:50m shapes lack some places that have a code.
+NAMES = {
+    "US": "United States", "CD": "DR Congo", "CF": "Central African Republic",
+    "VC": "St. Vincent and the Grenadines", "BA": "Bosnia and Herzegovina",
+    "GQ": "Equatorial Guinea", "SS": "South Sudan", "DO": "Dominican Republic",
+    "MK": "North Macedonia", "SZ": "Eswatini", "AG": "Antigua and Barbuda",
+    "BL": "St. Barthélemy", "CK": "Cook Islands", "EH": "Western Sahara", "FK": "Falkland Islands",
+    "FO": "Faroe Islands", "GS": "South Georgia", "HM": "Heard and McDonald Islands",
+    "IO": "British Indian Ocean Territory", "KY": "Cayman Islands", "MF": "St. Martin",
+    "MH": "Marshall Islands", "MP": "Northern Mariana Islands", "PF": "French Polynesia",
+    "PN": "Pitcairn Islands", "SB": "Solomon Islands", "TC": "Turks and Caicos Islands",
+    "TF": "French Southern Territories", "VG": "British Virgin Islands",
+    "VI": "U.S. Virgin Islands", "WF": "Wallis and Futuna", "ST": "São Tomé and Príncipe",
+    "BQ": "Caribbean Netherlands", "BV": "Bouvet Island", "CC": "Cocos Islands",
+    "CX": "Christmas Island", "GF": "French Guiana", "GI": "Gibraltar", "GP": "Guadeloupe",
+    "MQ": "Martinique", "RE": "Réunion", "SJ": "Svalbard and Jan Mayen", "TK": "Tokelau",
+    "TV": "Tuvalu", "UM": "U.S. Minor Outlying Islands", "YT": "Mayotte",
 }  # fmt: skip
 NO_NUMBER = {"Kosovo": "XK"}  # in everyday use as a code; N. Cyprus and Somaliland have none
 
@@ -43,9 +56,13 @@ def rings(topology: dict[str, Any], arcs: Any) -> list[list[tuple[int, int]]]:
     return [ring]
 
 
+def longest(topology: dict[str, Any], geometry: dict[str, Any]) -> list[tuple[int, int]]:
+    return max(rings(topology, geometry["arcs"]), key=len)
+
+
 def middle(topology: dict[str, Any], geometry: dict[str, Any]) -> tuple[float, float]:
     """Longitude and latitude of the middle of the shape's longest ring."""
-    ring = max(rings(topology, geometry["arcs"]), key=len)
+    ring = longest(topology, geometry)
     scale, shift = topology["transform"]["scale"], topology["transform"]["translate"]
     x = sum(p[0] for p in ring) / len(ring) * scale[0] + shift[0]
     y = sum(p[1] for p in ring) / len(ring) * scale[1] + shift[1]
@@ -69,13 +86,15 @@ def build(folder: Path) -> dict[str, Any]:
         geometry["properties"] = {"code": found or "", "name": geometry["properties"]["name"]}
         shapes.append(geometry)
     drawn = {g["properties"]["code"] for g in shapes}
-    names: dict[str, str] = {}
+    names = dict(NAMES)
     points: dict[str, tuple[float, float]] = {}
-    for geometry in fine["objects"]["countries"]["geometries"]:
+    # Australia's number stands on Ashmore and Cartier too: the larger of two shapes is the country.
+    whole = fine["objects"]["countries"]["geometries"]
+    for geometry in sorted(whole, key=lambda g: len(longest(fine, g)), reverse=True):
         found = code(geometry)
-        if found is None:
+        if found is None or found in points:
             continue
-        names[found] = SHORT.get(found, geometry["properties"]["name"])
+        names.setdefault(found, geometry["properties"]["name"])
         if found != "AQ":
             points[found] = middle(fine, geometry)
     coarse["objects"] = {"countries": {"type": "GeometryCollection", "geometries": shapes}}

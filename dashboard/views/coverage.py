@@ -15,11 +15,14 @@ LISTED = 40
 def show(stamp: str, at: Scope) -> None:
     now = data.now()
     status = data.status(stamp)
-    pid = status["running_pid"]
-    frame.html(_tiles(status, pid, now))
+    if st.query_params.get("aside"):
+        _set_aside(stamp, status, at)
+        return
+    frame.html(_tiles(status, at, now))
     with frame.card("sources"):
         frame.html(pieces.heading("Sources", "as they are now"))
         frame.html(_sources(status["sources"], now, frame.silence(stamp)))
+        frame.html(_failing(status["sources"], now))
     rows = data.ledger(stamp, 0, REQUESTS)
     newest = max((r["at"] for r in rows), default=now)
     span = max(DAY, at.until - at.since)
@@ -75,60 +78,91 @@ def _faults(stamp: str, at: Scope) -> None:
     frame.html(pieces.ledger_lines(bad[:LISTED], at.zone))
 
 
-def _tiles(status: data.Row, pid: int | None, now: int) -> str:
+def _set_aside(stamp: str, status: data.Row, at: Scope) -> None:
+    """The rows that could not be read, newest first, and the way back."""
+
+    def closed() -> None:
+        for key in ("aside", "page"):
+            st.query_params.pop(key, None)
+
+    st.button("All of coverage", icon=":material/arrow_back:", on_click=closed)
+    page = frame.page_number(st.query_params.get("page"))
+    rows = data.rejects(stamp, LISTED + 1, page * LISTED)
+    many = status["counts"]["rejected"]
+    title = "1 row that could not be read" if many == 1 else f"{figures.count(many)} rows"
+    frame.html(pieces.heading(title, "could not be read: set aside, newest first"))
+    if not rows:
+        frame.html(pieces.nothing("No more rows." if page else "Every row could be read."))
+    frame.html(pieces.rejected_lines(rows[:LISTED], at.zone))
+    frame.pages(page, len(rows) > LISTED, "Newer", "Older")
+
+
+def _tiles(status: data.Row, at: Scope, now: int) -> str:
+    """How the store stands, of all time and all brands: what the filter says does not matter here."""
     counts, waiting = status["counts"], status["waiting"]
-    last = status["last_seen_at"]
+
+    def posts(figure: int, words: str, **query: str) -> str:
+        """A figure that opens into its mentions, of all time."""
+        return pieces.inside("mentions", f"{figures.count(figure)}{words}", span="all", **query)
+
+    mentions = "<em>none yet</em>"
+    if last := status["last_seen_at"]:
+        left = counts["mentions"] - counts["counted"]
+        mentions = posts(counts["counted"], " mentions of a brand")
+        if left > 0:
+            mentions += f", {figures.count(left)} more not counted"
+        mentions += f"<br><em>the last came in {figures.ago(now - last)} ago</em>"
+    hours = f"{figures.count(waiting['count'])} hour{'' if waiting['count'] == 1 else 's'}"
+    aside = pieces.inside(
+        "coverage", figures.count(counts["rejected"]), **at.choice.query(), aside="1"
+    )  # fmt: skip
     return pieces.tiles(
         [
-            pieces.tile(
-                "Pipeline",
-                "runs" if pid else "stopped",
-                f"<em>process {pid}</em>"
-                if pid and pid > 0
-                else "<em>nothing is being collected: <code>groundswell run</code> does</em>"
-                if not pid
-                else "",
-                kind="" if pid else "negative",
-            ),
-            pieces.tile(
-                "Posts",
-                figures.count(counts["posts"]),
-                f"{figures.count(counts['mentions'])} mentions of a brand"
-                f"<br><em>the last came in {figures.ago(now - last)} ago</em>"
-                if last
-                else "<em>none yet</em>",
-            ),
+            _pipeline(status),
+            pieces.tile("Posts", figures.count(counts["posts"]), mentions),
             pieces.tile(
                 "Waiting",
-                figures.count(waiting["judge"]),
-                f"to be judged<br><em>{figures.count(waiting['place'])} to be placed, "
-                f"{figures.count(waiting['count'])} hours to be counted</em>",
+                posts(waiting["judge"], "", label="unjudged"),
+                f"to be judged<br><em>{posts(waiting['place'], ' to be placed', basis='none')}, "
+                f"{hours} to be counted</em>",
             ),
-            pieces.tile(
-                "Set aside",
-                figures.count(counts["rejected"]),
-                "<em>rows that could not be read</em>",
-            ),
+            pieces.tile("Set aside", aside, "<em>rows that could not be read</em>"),
         ]
     )
+
+
+def _pipeline(status: data.Row) -> str:
+    pid = status["running_pid"]
+    if pid:
+        return pieces.tile("Pipeline", "runs", f"<em>process {pid}</em>" if pid > 0 else "")
+    if all(s["source"].startswith(listening.IMPORTED) for s in status["sources"]):
+        under = "<em>only files were brought in: <code>groundswell run</code> collects</em>"
+        return pieces.tile("Pipeline", "idle", under)
+    under = "<em>nothing is being collected: <code>groundswell run</code> does</em>"
+    return pieces.tile("Pipeline", "stopped", under, kind="negative")
 
 
 def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None) -> str:
     rows = []
     for s in sources:
         heard = f"{figures.ago(now - s['last_ok_at'])} ago" if s["last_ok_at"] else "never"
-        state = f"⚠ failing ({s['failures']}×)" if s["failures"] else "fine"
+        faults = [f"failing ({s['failures']}×)"] if s["failures"] else []
+        if s["open_until"] is not None and s["open_until"] > now:
+            faults.append(f"waits {figures.ago(s['open_until'] - now)}")
         if hosts := s["waiting_hosts"]:
             longest = figures.ago(hosts[-1]["open_until"] - now)
-            # Their names are in the ledger below: here they would leave a phone no room for the rest.
+            # Their names stand below: here they would leave a phone no room for the rest.
             wait = f"1 host waits {longest}"
             if len(hosts) > 1:
                 wait = f"{len(hosts)} hosts wait up to {longest}"
-            state = f"{state}, " * bool(s["failures"]) + f"⚠ {wait}"
+            faults.append(wait)
+        if queries := s["failing_queries"]:
+            faults.append("1 query fails" if len(queries) == 1 else f"{len(queries)} queries fail")
+        if quiet is not None and quiet.stopped:
+            faults.append("not asked any more")
+        state = "⚠ " + ", ".join(faults) if faults else "fine"
         if s["source"].startswith(listening.IMPORTED):
             state = "imported"
-        elif quiet is not None and quiet.stopped:
-            state = f"{state}, " * bool(s["failures"]) + "⚠ not asked any more"
         rows.append(
             (
                 s["source"],
@@ -144,6 +178,25 @@ def _sources(sources: list[data.Row], now: int, quiet: listening.Silence | None)
     return pieces.plain_table(("Source", "state", "heard", "posts", "requests", "cost"), rows)
 
 
+def _failing(sources: list[data.Row], now: int) -> str:
+    """What of the sources fails or is left alone now: since when, until when, and why."""
+    found = []
+    for s in sources:
+        for what in [*s["waiting_hosts"], *s["failing_queries"]]:
+            heard = "never heard"
+            if what["heard_at"] is not None:
+                heard = f"heard {figures.ago(now - what['heard_at'])} ago"
+            again = "asked again at its next turn"
+            if what["open_until"] > now:
+                again = f"asked again in {figures.ago(what['open_until'] - now)}"
+            name = what.get("host") or what["query"]
+            said = f"{name} · {heard} · {again}"
+            found.append(pieces.fault_line(s["source"], said, what["last_error"]))
+    if not found:
+        return ""
+    return pieces.heading("Not heard now", "hosts and queries that fail") + "".join(found)
+
+
 def _basis(stamp: str, at: Scope) -> str:
     found = data.basis(stamp, at.where)
     whole = sum(r["mentions"] for r in found)
@@ -151,13 +204,16 @@ def _basis(stamp: str, at: Scope) -> str:
         ("Known by", "mentions", "share"),
         [
             (
-                r["basis"],
+                pieces.inside(
+                    "mentions", pieces.safe(r["basis"]), **at.choice.query(),
+                    basis="none" if r["basis"] == "not placed yet" else r["basis"],
+                ),
                 figures.count(r["mentions"]),
-                f"{figures.percent(r['mentions'] / whole)} %",
+                figures.share(r["mentions"], whole),
             )
             for r in found
         ],
-    )
+    )  # fmt: skip
 
 
 def _stages(status: data.Row, now: int) -> str:

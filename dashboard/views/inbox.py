@@ -10,6 +10,8 @@ from dashboard import charts, data, figures, frame, pieces
 from dashboard.frame import Scope
 
 SHOWN = 30
+SOON = figures.HOUR
+DUE = {"late": "over target", "soon": "within an hour", "later": "later"}
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -24,14 +26,20 @@ def show(stamp: str, at: Scope) -> None:
     left, right = st.columns([1.5, 1])
     with left:
         page = frame.page_number(st.query_params.get("page"))
-        rows = data.unanswered(stamp, at.where, SHOWN + 1, page * SHOWN)
+        heading = st.container()
+        due, many = _due(stamp, at)
+        rows = data.unanswered(stamp, at.where, SHOWN + 1, page * SHOWN, due)
         aside = "first due first, copies left out"
         if page or len(rows) > SHOWN:
             first = page * SHOWN
-            aside = f"{first + 1} to {first + len(rows[:SHOWN])}, {aside}"
-        frame.html(pieces.heading("Waiting for an answer", aside if rows else ""))
+            part = f"{first + 1} to {first + len(rows[:SHOWN])} of {figures.count(many)}"
+            aside = f"{part}, {aside}"
+        with heading:
+            frame.html(pieces.heading("Waiting for an answer", aside if rows else ""))
         if not rows:
             words = "Nobody else is known to wait." if page else "Nobody is known to wait."
+            if due != (None, None) and not page:
+                words = "Nobody is known to wait whose answer is due then."
             frame.html(pieces.nothing(words))
         for row in rows[:SHOWN]:
             case(stamp, row, names, at)
@@ -48,9 +56,36 @@ def show(stamp: str, at: Scope) -> None:
         _clocks(stamp, at)
 
 
+def _due(stamp: str, at: Scope) -> tuple[tuple[int | None, int | None], int]:
+    """Which answers are asked for by when they are due, kept in the address, and how many they are."""
+
+    def said() -> None:
+        st.query_params.pop("page", None)
+        if st.session_state["i_due"]:
+            st.query_params["due"] = st.session_state["i_due"]
+        else:
+            st.query_params.pop("due", None)
+
+    found = data.waiting(stamp, at.where, at.clock, SOON)
+    asked = st.query_params.get("due")
+    asked = asked if asked in DUE else None
+    st.session_state["i_due"] = asked
+    if sum(found.values()):
+        st.pills(
+            "Due", list(DUE), key="i_due", on_change=said, label_visibility="collapsed",
+            format_func=lambda name: f"{DUE[name]}: {figures.count(found[name])}",
+        )  # fmt: skip
+    spans: dict[str | None, tuple[int | None, int | None]] = {
+        "late": (None, at.clock),
+        "soon": (at.clock, at.clock + SOON),
+        "later": (at.clock + SOON, None),
+    }
+    return spans.get(asked, (None, None)), found[asked] if asked else sum(found.values())
+
+
 def case(stamp: str, row: data.Row, names: Mapping[str, str], at: Scope) -> None:
     """A waiting mention with its clock; its conversation folds out."""
-    frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row))
+    frame.html(pieces.waiting([row], names, at.clock) + pieces.post_links(row, at.choice.query()))
     if row["thread"] and row["reply_to"]:
         with st.expander("Conversation"):
             posts, known = data.thread(stamp, row["thread"], row["key"])
@@ -75,12 +110,17 @@ def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
             f"({figures.percent(total['share_unanswered'])} %), <em>by their first mention</em>"
         )
     unread = posts(f"{figures.count(mentions['unknown'])} mentions in them", "unknown", "")
+    value = posts(figures.count(mentions["unanswered"]), "unanswered", "")
+    if mentions["unknown"] and not mentions["unanswered"]:
+        value = "?"  # as on the wall: not known, which is not nobody
     return pieces.tiles(
         [
             pieces.tile(
                 "Unanswered",
-                posts(figures.count(mentions["unanswered"]), "unanswered", ""),
-                f"<em>mentions, copies among them</em><br>{share}",
+                value,
+                f"<em>mentions, copies among them</em><br>{share}"
+                if value != "?"
+                else f"none known<br>{share}",
                 kind="negative" if mentions["unanswered"] else "",
             ),
             pieces.tile(
@@ -104,22 +144,21 @@ def _tiles(total: data.Row, mentions: data.Row, at: Scope) -> str:
 
 
 def _channels(platforms: Mapping[str, data.Row], at: Scope) -> str:
+    def posts(platform: str, count: int, answer: str) -> str:
+        query = {**at.choice.query(), "platform": platform, "answer": answer, "first": "1"}
+        return pieces.inside("mentions", figures.count(count), **query)
+
     rows = [
         (
-            pieces.inside(
-                "mentions", pieces.safe(name),
-                **{**at.choice.query(), "platform": name, "answer": "unanswered", "first": "1"},
-            ),
-            figures.count(p["answered"]),
-            figures.count(p["unanswered"]),
-            figures.count(p["unknown"]),
+            name,
+            *(posts(name, p[state], state) for state in ("answered", "unanswered", "unknown")),
             figures.minutes(p["median_first_response_minutes"]),
             figures.minutes(p["p90_first_response_minutes"]),
         )
         for name, p in platforms.items()
-    ]  # fmt: skip
+    ]
     heads = ("Channel", "answered", "waiting", "unknown", "median", "p90")
-    return pieces.plain_table(heads, rows, links=True)
+    return pieces.plain_table(heads, rows)
 
 
 def _clocks(stamp: str, at: Scope) -> None:

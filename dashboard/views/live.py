@@ -17,7 +17,6 @@ REGIONS = 9
 NEWEST = 6
 WAITING = 3
 SPIKES = 4
-COUNTED = 500  # overdue mentions are counted up to here
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -50,14 +49,7 @@ def show(stamp: str, at: Scope) -> None:
         with frame.card("newest"):
             _newest(stamp, at, names)
     if picked:
-        st.switch_page(
-            "views/mentions.py",
-            query_params={
-                **{k: v for k, v in at.choice.query().items() if k not in ("span", "from", "to")},
-                "span": at.choice.span,
-                "at": f"{picked[0]['at_s']}-{picked[0]['end_s']}",
-            },
-        )
+        frame.open_point(at, picked[0])
 
 
 def _trend(
@@ -72,7 +64,8 @@ def _trend(
         pieces.heading(
             f"Posts per {figures.bucket_words(size)}",
             '<span class="gs-key"><i class="gs-k-line"></i>all<i class="gs-k-neg"></i>negative'
-            '<i class="gs-k-usual"></i>usual<i class="gs-k-gap"></i>not known</span>',
+            '<i class="gs-k-usual"></i>usual<i class="gs-k-gap"></i>not known'
+            "<b>▼</b>spike</span>",
         )
     )
     marked = [{**s, "place": pieces.region_name(s["region"], names)} for s in spikes]
@@ -142,17 +135,17 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         state: sum(r["cases"] for r in counts if r["thread_state"] == state)
         for state in ("unanswered", "unknown")
     }
-    rows = data.unanswered(stamp, at.where, COUNTED)
-    late = sum(1 for r in rows if r["due_at"] is not None and r["due_at"] <= at.clock)
-    more = "at least " if late >= COUNTED else ""
+    minute = at.clock - at.clock % 60  # asked anew each minute, not at each look
+    late = data.waiting(stamp, at.where, minute, HOUR)["late"]
     query = at.choice.query()
-    waiting = f"{more}{figures.count(late)} over target"
+    waiting = f"{figures.count(late)} over target"
     unread = pieces.inside(
         "mentions", f"{figures.count(states['unknown'])} in threads not read",
         **query, answer="unknown",
     )  # fmt: skip
     under = (
-        f"{'⚠ ' if late else ''}{pieces.inside('inbox', waiting, **query)}, copies left out"
+        f"{'⚠ ' if late else ''}{pieces.inside('inbox', waiting, **query, due='late')}, "
+        "copies left out"
         f"<br><em>{unread}: unknown</em>"
     )
     kind = "negative" if late else ""
@@ -289,7 +282,8 @@ def _open_spikes(
         frame.html(pieces.nothing("None in this time: everything stayed within its usual range."))
     elif not shown:
         frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in shown))
+    query = at.choice.query()
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock, query) for s in shown))
 
 
 def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -299,7 +293,7 @@ def _unanswered(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     )
     if not rows:
         frame.html(pieces.nothing("Nobody is known to wait for an answer."))
-    frame.html(pieces.waiting(rows, names, at.clock))
+    frame.html(pieces.waiting(rows, names, at.clock, at.choice.query()))
 
 
 def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
@@ -307,7 +301,7 @@ def _newest(stamp: str, at: Scope, names: Mapping[str, str]) -> None:
     frame.html(pieces.heading("Newest", pieces.inside("mentions", "all", **at.choice.query())))
     if not rows:
         frame.html(pieces.nothing("No post in this time fits the filter."))
-    frame.html(pieces.posts(rows, names, at.clock))
+    frame.html(pieces.posts(rows, names, at.clock, at.choice.query()))
 
 
 frame.open_page("Live", show)

@@ -14,6 +14,7 @@ from dashboard.look import SIGNS
 PER_PAGE = 20
 LABELS = ("negative", "neutral", "positive", "unsure", "")
 WRONG = "not this brand"
+NOT_PLACED = "none"  # in an address, the basis of what no stage has placed yet
 ANSWERS = {
     "unanswered": "without an answer", "answered": "with an answer",
     "unknown": "in threads that were not read: not known",
@@ -38,10 +39,18 @@ def show(stamp: str, at: Scope) -> None:
         _theme(stamp, theme)
     else:
         answer, opening = answered()
+        basis, spelling = st.query_params.get("basis"), spelt()
         rows = data.mentions(
-            stamp, where, PER_PAGE + 1, page * PER_PAGE, text, answer, opening
+            stamp, where, PER_PAGE + 1, page * PER_PAGE, text, answer, opening,
+            "" if basis == NOT_PLACED else basis, spelling,
         )  # fmt: skip
-        if answer:
+        if spelling:
+            heading = f"Found by “{pieces.cut(spelling[0], 60)}” ({spelling[1]})"
+            _part(heading, "marked ones among them", ("spelling", "kind"))
+        elif basis:
+            known = "Not placed yet" if basis == NOT_PLACED else f"Place known by: {basis}"
+            _part(pieces.cut(known, 60), "copies among them", ("basis",))
+        elif answer:
             _answer(stamp, where, answer, opening, text)
         else:
             _count(stamp, where, text, exact)
@@ -76,14 +85,27 @@ def answered() -> tuple[str | None, bool]:
     return answer, st.query_params.get("first") == "1"
 
 
+def spelt() -> tuple[str, str] | None:
+    """The spelling and its kind that ``spelling=`` and ``kind=`` ask for."""
+    variant, kind = st.query_params.get("spelling"), st.query_params.get("kind")
+    return (variant, kind) if variant and kind else None
+
+
+def _part(title: str, aside: str, keys: tuple[str, ...]) -> None:
+    """What part of the mentions these are, and the way back to all."""
+
+    def everything() -> None:
+        for key in (*keys, "page"):
+            st.query_params.pop(key, None)
+
+    frame.html(pieces.heading(title, aside))
+    st.button("All mentions", icon=":material/close:", on_click=everything)
+
+
 def _answer(
     stamp: str, where: data.Filter, answer: str, opening: bool, text: str | None
 ) -> None:  # fmt: skip
     """How many these are, as the inbox counts them, and the way back to all."""
-
-    def everything() -> None:
-        for key in ("answer", "first", "page"):
-            st.query_params.pop(key, None)
 
     counts = data.case_counts(stamp, where)
     cases = sum(
@@ -92,8 +114,7 @@ def _answer(
     what = ("conversation" if opening else "mention") + ("" if cases == 1 else "s")
     title = what.capitalize() if text else f"{figures.count(cases)} {what}"
     aside = "the first mention of each" if opening else "copies among them"
-    frame.html(pieces.heading(f"{title} {ANSWERS[answer]}", aside))
-    st.button("All mentions", icon=":material/close:", on_click=everything)
+    _part(f"{title} {ANSWERS[answer]}", aside, ("answer", "first"))
 
 
 def narrowed(at: Scope) -> tuple[data.Filter, tuple[int, int] | None]:
@@ -169,7 +190,8 @@ def line(row: data.Row, names: Mapping[str, str], now: int) -> None:
     left, right = st.columns([4, 1.3], vertical_alignment="center")
     with left:
         frame.html(pieces.post(row, names, now))
-        frame.html(pieces.post_links(row))
+        shown = {k: st.query_params.get_all(k) for k in st.query_params if k != "post"}
+        frame.html(pieces.post_links(row, shown))
     with right:
         judge(row)
 
@@ -184,7 +206,7 @@ def judge(row: data.Row) -> None:
         problem = None
         if value == WRONG:
             problem = data.mark_wrong(row["key"], row["brand"], True)
-            st.session_state["undo"] = (row["key"], row["brand"])
+            st.session_state["undo"] = (row["key"], row["brand"], pieces.cut(row["text"] or "", 60))
         elif value is not None:
             if row["wrong"]:
                 problem = data.mark_wrong(row["key"], row["brand"], False)
@@ -220,7 +242,7 @@ def undo() -> None:
                 st.session_state["trouble"] = problem
 
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text("Marked as not this brand; it is no longer counted.")
+            st.text(f"Not {last[1]}, and no longer counted: “{pieces.calm(last[2])}”")
             st.button("Undo", on_click=back)
 
 

@@ -42,24 +42,32 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.nothing("None is known: the last hours were not heard in full."))
     elif not opened:
         frame.html(pieces.nothing("Everything is within its usual range now."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in opened))
+    query = at.choice.query()
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock, query) for s in opened))
     frame.html(pieces.heading(f"{len(over)} over", "the latest first"))
     if not over:
         frame.html(pieces.nothing("None ended in this time."))
-    frame.html("".join(pieces.spike(s, names, at.zone, at.clock) for s in over[:100]))
+    frame.html("".join(pieces.spike(s, names, at.zone, at.clock, query) for s in over[:100]))
     _precision(stamp, at)
 
 
 def _precision(stamp: str, at: Scope) -> None:
     """How many of the alerts were worth it, by week; they are judged on the page of their spike."""
-    weeks = data.precision(stamp, at.clock - WEEKS * figures.WEEK)
+    day = themes.begin_of(themes.day_of(at.clock, at.zone), at.zone)
+    weeks, others = data.precision(stamp, day - WEEKS * figures.WEEK, at.zone.key)
     frame.html(
-        pieces.heading("Alerts, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday")
+        pieces.heading(
+            "Alerts of spikes, useful or noise", f"the last {WEEKS} weeks, Monday to Sunday"
+        )
     )
     if weeks:
         frame.html(why.precision(weeks))
     else:
-        frame.html(pieces.nothing("No alert was told in this time."))
+        frame.html(pieces.nothing("No alert of a spike was told in this time."))
+    if others:
+        told = "1 alert" if others == 1 else f"{figures.count(others)} alerts"
+        what = "complaints that take off, answers about to be late, silent sources, digests"
+        frame.html(pieces.nothing(f"{told} of other kinds ({what}) are not judged here."))
 
 
 def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:
@@ -76,30 +84,32 @@ def one(stamp: str, spike_id: int, at: Scope, names: Mapping[str, str]) -> None:
         return
     # Whether it is over is a question about now, whatever days the filter shows.
     now = at.clock
-    frame.html(pieces.spike(spike, names, at.zone, now, link=False))
+    frame.html(pieces.spike(spike, names, at.zone, now))
+    query = at.choice.query()
     rows, series, gaps = _counted(stamp, spike, now)
     compared = [r for r in rows if spike["start"] - COMPARED <= r["hour"] < (spike["end"] or now)]
     found = data.why(stamp, spike, compared)
-    frame.html(why.answers(spike, found, _recent(spike, series, now), names, at.zone, now))
+    frame.html(why.answers(spike, found, _recent(spike, series, now), names, at.zone, now, query))
     firsts = tuple(d.keys[0] for d in found.of("copies"))
     texts = {r["key"]: r["text"] for r in data.posts_of(stamp, firsts, spike["brand"])}
     cause = why.asked(st.query_params.get("cause"), found.drivers)
     if cause is not None:
         rows = data.posts_of(stamp, cause.keys, spike["brand"])
         title = f"{len(rows)} posts: {pieces.cut(why.title(cause, names, texts), 60)}"
-        _posts(rows, title, pieces.inside("spikes", "all posts", spike=spike_id), names, now)
+        everything = pieces.inside("spikes", "all posts", **{**query, "spike": spike_id})
+        _posts(rows, title, everything, names, now, query)
     _alerts(stamp, spike, at)
     _series(spike, series, gaps, at, names, now)
     _tally(stamp, spike, now)
     frame.html(pieces.heading("What changed most", "share of posts; the mark is the share before"))
-    frame.html(why.evidence(spike, found, names, texts))
+    frame.html(why.evidence(spike, found, names, texts, query))
     _themes(stamp, spike, at, now)
     if cause is None:
         where = data.spike_filter(spike)
         total = figures.tally(data.counts(stamp, ("label",), where)).posts
         rows = data.mentions(stamp, where, st.session_state.get("shown", PER_PAGE))
         title = f"{figures.count(total)} posts behind it"
-        _posts(rows, title, "originals and copies, newest first", names, now, total)
+        _posts(rows, title, "originals and copies, newest first", names, now, query, total)
 
 
 def _themes(stamp: str, spike: data.Row, at: Scope, now: int) -> None:
@@ -154,12 +164,12 @@ def _alerts(stamp: str, spike: data.Row, at: Scope) -> None:
 
 def _posts(
     rows: list[data.Row], title: str, aside: str, names: Mapping[str, str], now: int,
-    total: int | None = None,
+    query: Mapping[str, str | list[str]], total: int | None = None,
 ) -> None:  # fmt: skip
     """Posts under a heading, the first of them at once and the others on demand."""
     frame.html(pieces.heading(title, aside))
     shown = st.session_state.get("shown", PER_PAGE)
-    frame.html(pieces.posts(rows[:shown], names, now))
+    frame.html(pieces.posts(rows[:shown], names, now, query))
     total = len(rows) if total is None else total
     if total > shown and len(rows) >= shown:
 

@@ -14,8 +14,12 @@ from dashboard.frame import Scope
 
 LINES = 6
 THEMES = 12
+ROWS = 15  # of the table, before the others fold
+HEADS = ("posts", "copies", "share", "negative", "positive", "unsure", "not judged", "net")
 BY = ("brand", "country", "own region", "platform", "language")
 WHAT = ("posts", "net sentiment", "negative share", "share of voice")
+JUDGED = ("net sentiment", "negative share")
+KEYS = {"own region": "region", "country": "region"}  # in an address, where it is not the name
 
 
 def show(stamp: str, at: Scope) -> None:
@@ -39,6 +43,12 @@ def show(stamp: str, at: Scope) -> None:
     def drawn(part: list[data.Row], gaps: list[tuple[int, int]]) -> list[dict[str, Any]]:
         return figures.trend(figures.hours(part, first, at.until, gaps), first, size, at.zone)
 
+    # A brand's share is of what is said about all brands, whichever of them are asked for.
+    if by == "brand" and at.where.brands:
+        around = data.counts(stamp, (column, "hour", "label"), replace(shown, brands=()))
+    else:
+        around = rows
+
     def own(name: str) -> list[tuple[int, int]]:
         """A platform of its own line has its own silence, too, and a brand its own beginning."""
         if by == "platform":
@@ -46,20 +56,23 @@ def show(stamp: str, at: Scope) -> None:
         began = data.first_hour(stamp, (name,)) if by == "brand" else first
         return [(first, began), *gaps] if began > first else gaps
 
-    series = {n: drawn(lines[n], own(n)) for n in order[:LINES]}
-    whole = drawn(rows, gaps)
-    points = [
-        {
-            "at": p["at"],
-            "end": p["end"],
-            "value": value,
-            "series": title(name, by, names),
-            "run": run,
-        }
-        for name, line in series.items()
-        for p, value, run in zip(line, _values(line, whole, what), charts.runs(line), strict=True)
-    ]
+    whole = drawn(around, gaps)
+    points, told = [], 0
+    for name in order:
+        if told == LINES:
+            break
+        line = drawn(lines[name], own(name))
+        values = _values(line, whole, what)
+        if any(value is not None for value in values):
+            told += 1
+            points += [
+                {"at": p["at"], "end": p["end"], "value": value, "run": run, "name": name,
+                 "series": title(name, by, names)}
+                for p, value, run in zip(line, values, charts.runs(values), strict=True)
+            ]  # fmt: skip
     unit = {"posts": "posts", "net sentiment": "net sentiment, −100 to +100"}.get(what, "%")
+    if what == "share of voice":
+        unit = f"% of the posts {'about all brands' if by == 'brand' else 'shown here'}"
     with frame.card("lines"):
         frame.html(
             pieces.heading(
@@ -69,14 +82,33 @@ def show(stamp: str, at: Scope) -> None:
         # A share needs no whole day to stand on; a count that is not over would be drawn as a fall.
         until = at.until if what == "posts" else None
         drawing = charts.shares(points, frame.colours(), at.zone, until=until)
-        frame.draw(drawing, "trend-lines")
-        if len(order) > LINES:
-            frame.html(
-                pieces.nothing(f"The {LINES} largest of {len(order)} are drawn; the table has all.")
-            )
-    _table(totals, by, names, at)
+        picked = frame.draw(drawing, "trend-lines", pick=True) if told else []
+        frame.html(_drawn(told, len(order), what))
+    _table(totals, figures.tally(r for r in around if r["hour"] >= at.since), by, names, at)
     _themes(stamp, at)
     _download(parts, by, at)
+    if picked and (value := _filter(str(picked[0]["name"]), by, at)):
+        frame.open_point(at, picked[0], **{KEYS.get(by, by): value})
+
+
+def _drawn(told: int, of: int, what: str) -> str:
+    """Which lines are drawn, where some are not."""
+    if told == of:
+        return ""
+    if told < LINES:
+        which = "The others have" if told else "Each has"
+        few = f"{which} fewer than {figures.MIN_JUDGED} judged posts in each point"
+        return pieces.nothing(f"{told} of {of} are drawn. {few}; the table has all.")
+    enough = f" with {figures.MIN_JUDGED} judged posts in a point" if what in JUDGED else ""
+    return pieces.nothing(f"The {LINES} largest of {of}{enough} are drawn; the table has all.")
+
+
+def _filter(name: str, by: str, at: Scope) -> str | tuple[str, ...]:
+    """What an address needs to open into the posts of a line or row; empty where none can."""
+    groups = data.settings().groups
+    if by == "own region" and name in groups:
+        return frame.group_value(name, groups[name], at.where.countries)
+    return "" if name == "elsewhere" else name or frame.UNKNOWN
 
 
 def _themes(stamp: str, at: Scope) -> None:
@@ -153,55 +185,40 @@ def title(name: str, by: str, names: dict[str, str]) -> str:
     return names.get(name, name) if by == "country" else name
 
 
-def _table(totals: dict[str, Tally], by: str, names: dict[str, str], at: Scope) -> None:
-    """Everything in figures, unknown included; each row opens into its posts."""
-    whole = sum(totals.values(), Tally())
-    key = {"own region": "region", "country": "region"}.get(by, by)
-    groups = data.settings().groups
+def _table(
+    totals: dict[str, Tally], whole: Tally, by: str, names: dict[str, str], at: Scope
+) -> None:
+    """Everything in figures, unknown included; each row and each judgement opens into its posts."""
     rows = []
     for name, t in sorted(totals.items(), key=lambda item: -item[1].posts):
-        value: str | tuple[str, ...] = name or frame.UNKNOWN
-        if by == "own region" and name in groups:
-            value = frame.group_value(name, groups[name], at.where.countries)
-        words = pieces.safe(title(name, by, names))
-        link = (
-            words
-            if name == "elsewhere"
-            else pieces.inside("mentions", words, **{**at.choice.query(), key: value})
-        )
+        value = _filter(name, by, at)
+
+        def posts(words: str, value: str | tuple[str, ...] = value, **more: str) -> str:
+            """``words``, which must be safe already, as a link where an address names the row."""
+            if not value:
+                return pieces.Made(words)
+            query = {**at.choice.query(), KEYS.get(by, by): value, **more}
+            return pieces.inside("mentions", words, **query)
+
         rows.append(
             (
-                link,
+                posts(pieces.safe(title(name, by, names))),
                 figures.count(t.posts),
                 figures.count(t.copies),
-                f"{figures.percent(t.posts / whole.posts)} %" if whole.posts else "–",
-                figures.count(t.negative),
-                figures.count(t.positive),
-                figures.count(t.unsure),
-                figures.count(t.unjudged),
+                figures.share(t.posts, whole.posts),
+                posts(figures.count(t.negative), label="negative"),
+                posts(figures.count(t.positive), label="positive"),
+                posts(figures.count(t.unsure), label="unsure"),
+                posts(figures.count(t.unjudged), label="unjudged"),
                 pieces.net_words(t),
             )
         )
     frame.html(pieces.heading("In this time", "net sentiment with its 95 % range"))
-    frame.html(
-        '<div class="gs-wide">'
-        + pieces.plain_table(
-            (
-                by.capitalize(),
-                "posts",
-                "copies",
-                "share",
-                "negative",
-                "positive",
-                "unsure",
-                "not judged",
-                "net",
-            ),
-            rows,
-            links=True,
-        )
-        + "</div>"
-    )
+    heads = (by.capitalize(), *HEADS)
+    frame.html(f'<div class="gs-wide">{pieces.plain_table(heads, rows[:ROWS])}</div>')
+    if len(rows) > ROWS:  # seventy countries would push the themes off the screen
+        with st.expander(f"{len(rows) - ROWS} more"):
+            frame.html(f'<div class="gs-wide">{pieces.plain_table(heads, rows[ROWS:])}</div>')
 
 
 def _download(parts: dict[str, list[data.Row]], by: str, at: Scope) -> None:

@@ -34,7 +34,7 @@ def show(stamp: str, at: Scope) -> None:
                     r.variant,
                     r.brand,
                     r.kind,
-                    figures.count(r.hits),
+                    _found(r.brand, r.variant, r.kind, figures.count(r.hits)),
                     figures.count(r.only),
                     figures.count(r.reviewed),
                     _right(r.precision, r.low, r.high),
@@ -50,7 +50,8 @@ def show(stamp: str, at: Scope) -> None:
         frame.html(pieces.nothing("No spelling is known to find more wrong posts than right ones."))
     for r in doubtful:
         with st.container(horizontal=True, vertical_alignment="center"):
-            frame.html(f"<b>{pieces.safe(r.variant)}</b> ({pieces.safe(r.brand)})")
+            name = _found(r.brand, r.variant, r.kind, pieces.safe(r.variant))
+            frame.html(f"<b>{name}</b> ({pieces.safe(r.brand)})")
             frame.html(f'<span class="gs-scope">{pieces.safe(r.reason or "switched off")}</span>')
             st.button(
                 "Switch on" if r.suspended else "Switch off",
@@ -58,6 +59,13 @@ def show(stamp: str, at: Scope) -> None:
                 on_click=_switch,
                 args=(r.brand, r.variant, not r.suspended),
             )
+
+
+def _found(brand: str, variant: str, kind: str, words: str) -> str:
+    """A link to all that a spelling found, where a person says how much of it is right."""
+    return pieces.inside(
+        "mentions", words, brand=brand, span="all", spelling=variant, kind=kind
+    )  # fmt: skip
 
 
 def _right(precision: float | None, low: float | None, high: float | None) -> str:
@@ -72,4 +80,4 @@ def _switch(brand: str, variant: str, off: bool) -> None:
         st.session_state["trouble"] = problem
 
 
-frame.open_page("Spellings", show, living=False)
+frame.open_page("Spellings", show, living=False, by_brand=True)

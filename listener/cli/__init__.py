@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import errno
 import importlib
 import importlib.util
 import sys
@@ -49,6 +51,16 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], list(COMMANDS), n=1):
+                raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(n, COMMANDS[n][2]) for n in self.list_commands(ctx)])
@@ -77,9 +89,10 @@ def cli(ctx: click.Context, db: str, config: str) -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point of the ``groundswell`` command: expected errors print as one paragraph."""
-    from listener.cli.common import shown
+    from listener.cli.common import shown, tolerant_output
     from sentiment.errors import SentimentError
 
+    tolerant_output()
     try:
         return cli.main(args=args, prog_name="groundswell", standalone_mode=True)
     except (GroundswellError, SentimentError) as error:
@@ -87,3 +100,20 @@ def main(args: list[str] | None = None) -> Any:
         for problem in getattr(error, "problems", ()):
             click.echo(shown(f"  {problem}"), err=True)
         sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:
+        # A folder that may not be written, a disk that is full: not ours to mend, but to name. A pipe
+        # that nobody reads any more (`| head`) click has ended in silence before.
+        what = f"{error.filename}: " if error.filename else ""
+        click.secho(
+            shown(f"groundswell: {what}{error.strerror or error}; {_next_step(error)}"),
+            fg="red", err=True,
+        )  # fmt: skip
+        sys.exit(1)
+
+
+def _next_step(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "free some space and start again: what was committed is safe"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "check that the file and its folder may be written, or name another"
+    return "check the name and its folder"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from listener.cli.common import echo_json, open_config, open_store, print_table
 from listener.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from listener.config import AlertRule
 
 COLUMNS = ("timestamp", "value")
+HOUR = 3600
 
 
 def read_series(path: Path) -> Iterator[tuple[str, float]]:
@@ -91,31 +92,23 @@ def detect(file: Path, as_json: bool) -> None:
     scored = score_series((stamp for stamp, _ in rows), (value for _, value in rows))
     if as_json:
         for row in scored:
-            click.echo(
-                json.dumps(
-                    {
-                        "timestamp": row.timestamp,
-                        "value": row.value,
-                        "expected": round(row.expected, 3),
-                        "score": round(row.score, 6),
-                        "spike": row.spike,
-                    },
-                    ensure_ascii=False,
-                )
+            echo_json(
+                {
+                    "timestamp": row.timestamp,
+                    "value": row.value,
+                    "expected": round(row.expected, 3),
+                    "score": round(row.score, 6),
+                    "spike": row.spike,
+                }
             )
         return
-    from rich.console import Console
-    from rich.table import Table
-
     spikes = [row for row in scored if row.spike]
-    table = Table("timestamp", "value", "expected", "score")
-    for row in spikes:
-        table.add_row(
-            str(row.timestamp), f"{row.value:g}", f"{row.expected:.1f}", f"{row.score:.3f}"
-        )
-    console = Console()
-    console.print(table)
-    console.print(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
+    print_table(
+        "",
+        ("timestamp", "value", "expected", "score"),
+        [(r.timestamp, f"{r.value:g}", f"{r.expected:.1f}", f"{r.score:.3f}") for r in spikes],
+    )
+    click.echo(f"{len(spikes)} spike{'' if len(spikes) == 1 else 's'} in {len(rows)} rows")
 
 
 # replay -------------------------------------------------------------------------------------------
@@ -129,26 +122,29 @@ def read_rules(path: Path) -> tuple[AlertRule, ...]:
     import yaml
     from pydantic import ValidationError
 
+    from listener import faults
     from listener.config import AlertRule
 
     try:
-        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        node, found = yaml.compose(text, faults.Loader), yaml.load(text, faults.Loader)  # noqa: S506 - safe
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
+    at: faults.Path = ()
     for key in ("alerts", "rules"):
         if isinstance(found, dict) and key in found:
-            found = found[key]
+            found, at = found[key], (*at, key)
     if not isinstance(found, list) or not found:
         raise ConfigError(f"{path}: no alert rules; write them as under alerts: rules: there")
     rules, problems = [], []
-    for number, entry in enumerate(found, 1):
+    for number, entry in enumerate(found):
         try:
             rules.append(AlertRule.model_validate(entry))
         except ValidationError as error:
             problems += [
-                f"rule {number}, {'.'.join(map(str, e['loc'])) or 'entry'}: {e['msg']}"
+                faults.explain({**e, "loc": (*at, number, *e["loc"])}, node, str(path), AlertRule)
                 for e in error.errors()
             ]
     if problems:
@@ -189,7 +185,6 @@ def replay(
     """
     from listener import replay as replays
     from listener import watch
-    from listener.cli.common import echo_json, open_config, open_store, print_table
 
     since, until = _moment("--from", from_), _moment("--to", to)
     if until <= since:
@@ -200,6 +195,15 @@ def replay(
         span = store.span()
         if span is None:
             raise InputError(f"{store.path} has no counts yet: import or collect posts first")
+        if since >= span[1] + HOUR or until <= span[0]:
+            first_hour, end_hour = (
+                datetime.fromtimestamp(t, UTC) for t in (span[0], span[1] + HOUR)
+            )
+            raise InputError(
+                f"nothing is stored of the time from {from_} to {to}, which is not to say that nothing "
+                f"happened: {store.path} has counts from {first_hour:%Y-%m-%d %H:%M} to "
+                f"{end_hour:%Y-%m-%d %H:%M} UTC"
+            )
         begin = max(span[0], since - watch.HISTORY_DAYS * 86400)
         end = min(span[1], until)
         first, series = watch.build_series(

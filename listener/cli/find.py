@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from listener.cli.common import (
+    brands_only,
     echo_json,
+    known_only,
     open_config,
     open_store,
     print_table,
     shown,
     stdin_lines,
 )
+from listener.errors import InputError
 
 if TYPE_CHECKING:
     from listener.matching import BrandTerms, Matcher
@@ -70,6 +73,8 @@ def _terms(
 ) -> list[BrandTerms]:
     from listener.matching import BrandTerms
 
+    if not all(brand.strip() for brand in brands):
+        raise InputError("--brand is empty; give the name to look for")
     if brands:
         return [BrandTerms(b, (b,), languages=languages or ("en",)) for b in brands]
     return [brand.terms() for brand in open_config(ctx).all_brands()]
@@ -120,10 +125,15 @@ def misspellings(name: str, limit: int, languages: tuple[str, ...], as_json: boo
     """List a name's likely misspellings, best first: each with its kind and its weight, 0 to 1."""
     from listener.misspellings import variants as spellings
 
+    if not name.strip():
+        raise InputError("the name is empty; give the name whose misspellings are wanted")
     found = spellings(name, languages=languages or ("en",), limit=limit)
     if as_json:
         for v in found:
             echo_json(asdict(v))
+        return
+    if not found:
+        click.echo(f"{shown(name)!r} is looked for as it is written: nothing like it is as sure.")
         return
     print_table(
         f"Spellings of {name}",
@@ -152,7 +162,11 @@ def variants(
     from listener.audit import audit
 
     with open_store(ctx) as store:
+        brands_only(ctx, store, [name for name in (brand, resume and resume[0]) if name])
         if resume:
+            used = {r["variant"] for r in store.variant_hits() if r["brand"] == resume[0]}
+            used |= store.suspended().get(resume[0], frozenset())
+            known_only(f"spelling of {resume[0]}", resume[1:], used)
             store.unsuspend(*resume)
             click.echo(
                 f"{resume[1]!r} is looked for again on behalf of {resume[0]}, and is not suspended "

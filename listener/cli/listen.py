@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from listener.cli.common import (
     ago,
     db_path,
     echo_json,
+    known_only,
     open_config,
     open_store,
     print_table,
@@ -157,8 +159,13 @@ def coverage(ctx: click.Context, since: str, names: str | None, as_json: bool) -
     now = int(time.time())
     with open_store(ctx) as store:
         rows = store.coverage(since=now - max(span, 21 * 86_400), limit=1_000_000)
+        health = store.health()
     if names:
-        wanted = {name.strip() for name in names.split(",")}
+        wanted = {name.strip() for name in names.split(",") if name.strip()}
+        asked = {row["source"] for row in health}
+        with suppress(ConfigError):  # looking at what was asked needs no keywords.yaml
+            asked |= {source.name for source in open_config(ctx).sources}
+        known_only("source", sorted(wanted), asked)
         rows = [row for row in rows if row["source"] in wanted]
     found = ledger.summarise(row for row in rows if row["at"] >= now - span)
     quiet = ledger.silences(rows, now)
@@ -226,7 +233,8 @@ def backfill(
 ) -> None:
     """Collect past posts back to a day; a run that is cut short goes on where it stood.
 
-    Budgets hold here as well: when one is used up, the same command goes on after it renews.
+    Budgets hold here as well: when one is used up, the same command goes on after it renews. A source,
+    or a host of it, that wants to be left alone is left out, with the time until then.
     """
     from listener.store import RunLock
 
@@ -238,10 +246,13 @@ def backfill(
     pipeline = _pipeline(config, db_path(ctx))
     done: list[dict[str, Any]] = []
     with pipeline.store, RunLock(pipeline.store.path):
+        pipeline.release(platforms=False)  # a budget may have been raised, a secret mended
         for source in _chosen(config, names):
             collector = pipeline.collector(source)
             planned = pipeline.queries(source)
-            if not _agreed(collector, source, planned, start, yes):
+            if pipeline.why_not(source) is None and not _agreed(
+                collector, source, planned, start, yes
+            ):
                 continue
             for query in planned:
                 row = _backfill(pipeline, collector, source, query, start, skip=names is None)
@@ -303,6 +314,8 @@ def _backfill(
     skip: bool,
 ) -> dict[str, Any] | None:
     """Walk one query back. Its cursor is kept under a name of its own, beside the listening's."""
+    from listener.backoff import asks_to_wait
+
     key = f"backfill:{since:%Y-%m-%d}:{query.name}"
     cursor = pipeline.store.cursor(source.name, key)
     row: dict[str, Any] = {
@@ -312,10 +325,14 @@ def _backfill(
     if cursor is not None and "walk" not in cursor:
         return {**row, "state": "complete before"}
     row |= {"complete": False, "state": "cut short"}
+    host = collector.host_of(query)
     try:
+        pages = collector.backfill(query, since, cursor)  # asks nothing yet
+        if (why := pipeline.why_not(source, host)) is not None:
+            return {**row, "state": why}
         with progress() as bar:
             task = bar.add_task(f"{source.name} {query.name}", total=None)
-            for page in collector.backfill(query, since, cursor):
+            for page in pages:
                 saved = pipeline.keep(page, source=source.name, platform=source.platform, query=key)
                 row["pages"] += 1
                 row["new"] += saved.stored
@@ -326,8 +343,12 @@ def _backfill(
                 bar.update(task, advance=1, description=f"{source.name} {query.name}{reached}")
                 if page.complete:
                     row |= {"complete": True, "state": "complete"}
+        if not row["pages"]:  # without a token there is nothing to ask for
+            row |= {"complete": True, "state": "not asked"}
     except CollectorError as error:
         row["state"] = str(error)
+        if asks_to_wait(error):
+            pipeline.keep_back(source, collector, host, key, error)
     except ConfigError:
         if skip:  # all sources were meant: those that have no archive are left out
             return None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -30,10 +34,12 @@ from listener.cli.report import full_status
 from listener.errors import GroundswellError, InputError, StoreBusy
 
 if TYPE_CHECKING:
+    from listener.collectors import Reject
     from listener.pipeline import Pipeline, Tick
     from listener.store import Store
 
 DEMO_DB = "groundswell-demo.db"
+PORT = click.IntRange(1, 65_535)
 
 
 # import -------------------------------------------------------------------------------------------
@@ -99,7 +105,10 @@ def import_(
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"--{first['loc'][0]} {first['input']!r} {first['msg']}") from error
+        why = str(first["msg"]).removeprefix("Value error, ")
+        name, found = first["loc"][0], first["input"]
+        said = " ".join(mapping) if name == "map" else repr(found)
+        raise InputError(f"--{name} {said} {why}") from error
     with open_store(ctx, create=True) as store:
         pipeline = Pipeline(store, config)
         result, notes = _import_file(pipeline, options, rejects, show=not as_json)
@@ -128,7 +137,7 @@ def _import_file(
     pipeline: Pipeline, options: Any, rejects: Path | None, *, show: bool
 ) -> tuple[dict[str, int], list[str]]:
     """Stream a file through matching into the store. Returns the public counts, and notes."""
-    from listener.collectors import Context, Reject
+    from listener.collectors import Context
     from listener.collectors.files import Files, inspect
     from listener.mention import Query
     from listener.store import Saved
@@ -146,9 +155,7 @@ def _import_file(
     collector.plan = plan
     saved, read = Saved(), 0
     explained: list[Reject] = []
-    aside = rejects or plan.path.with_name(plan.path.name + ".rejected.jsonl")
-    if rejects is None and not os.access(plan.path.parent, os.W_OK):
-        aside = pipeline.store.path.with_name(plan.path.name + ".rejected.jsonl")
+    aside, why_not = _aside(rejects, plan.path, pipeline.store.path), ""
     with progress() as bar:
         task = bar.add_task("importing", total=plan.rows)
         before = pipeline.store.imported(plan.fingerprint) or {}
@@ -161,19 +168,43 @@ def _import_file(
             if page.rejected:
                 explained += page.rejected[: max(0, 5 - len(explained))]
                 # The first rejects of an import start the file anew: it speaks of this import.
-                with aside.open("w" if saved.rejected == len(page.rejected) else "a") as handle:
-                    for item in page.rejected:
-                        record = {"where": item.where, "why": item.reason, "row": item.payload}
-                        handle.write(json.dumps(record, ensure_ascii=True) + "\n")
+                mode: Literal["w", "a"] = "w" if saved.rejected == len(page.rejected) else "a"
+                try:
+                    _write_aside(aside, page.rejected, mode)
+                except OSError as error:  # the good rows are not to wait for the bad ones
+                    why_not = error.strerror or str(error)
             bar.update(task, completed=read)
     notes = [f"{item.where}: {item.reason}" for item in explained]
-    if saved.rejected:
+    if saved.rejected and why_not:
+        notes.append(f"{aside} could not be written ({why_not}); import again with --rejects")
+    elif saved.rejected:
         notes.append(f"all {saved.rejected} rejected rows are in {aside}")
     counts = {
         "read": read, "stored": saved.stored, "updated": saved.updated,
         "matched": saved.matched, "rejected": saved.rejected,
     }  # fmt: skip
     return counts, notes
+
+
+def _aside(asked: Path | None, file: Path, store: Path) -> Path:
+    """Where rejected rows go: where it was asked, else beside the file, else beside the store."""
+    if asked is not None:
+        if not asked.parent.is_dir():
+            raise InputError(
+                f"--rejects {asked}: there is no folder {asked.parent}; make it, or name another"
+            )
+        if asked.is_dir():
+            raise InputError(f"--rejects {asked} is a folder; name a file")
+        return asked
+    beside = file.with_name(file.name + ".rejected.jsonl")
+    return beside if os.access(file.parent, os.W_OK) else store.with_name(beside.name)
+
+
+def _write_aside(aside: Path, rejected: Sequence[Reject], mode: Literal["w", "a"]) -> None:
+    with aside.open(mode) as handle:
+        for item in rejected:
+            record = {"where": item.where, "why": item.reason, "row": item.payload}
+            handle.write(json.dumps(record, ensure_ascii=True) + "\n")
 
 
 def _stages_unless_running(store: Store, pipeline: Pipeline, *, judge: bool) -> Tick:
@@ -259,7 +290,9 @@ Examples:
   groundswell demo --once --json        # make the history, judge it, and end"""
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same posts.")
-@click.option("--port", default=8501, show_default=True, help="Where the dashboard listens.")
+@click.option(
+    "--port", default=8501, show_default=True, type=PORT, help="Where the dashboard listens."
+)
 @click.option("--fresh", is_flag=True, help="Delete the last demo first.")
 @click.option("--once", is_flag=True, help="Make and judge the history, then end.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: the status as JSON.")
@@ -280,6 +313,7 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
     named = root.get_parameter_source("db") != click.core.ParameterSource.DEFAULT
     path = Path(db_path(ctx) if named else DEMO_DB)
     keywords = path.with_suffix(".yaml")
+    _refuse_what_is_not_the_demos(path, keywords, fresh=fresh)
     with RunLock(path):
         if fresh:
             for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
@@ -287,8 +321,6 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
         keywords.write_text(demo_config(seed=seed), encoding="utf-8")
         config = parse_config(keywords.read_text(encoding="utf-8"), str(keywords))
         with Store(path) as store:
-            if store.span() is not None and not store.has_demo():
-                raise InputError(f"{path} holds real posts; a demo wants a file of its own (--db)")
             pipeline = Pipeline(store, config)
             if once:
                 _demo_history(store, pipeline)
@@ -307,6 +339,27 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
 
                 schedule.scheduler.add_job(end_with_the_dashboard, "interval", seconds=2)
                 schedule.run()
+
+
+def _refuse_what_is_not_the_demos(path: Path, keywords: Path, *, fresh: bool) -> None:
+    """InputError before anything is written over or deleted that somebody made himself."""
+    from listener.collectors.demo import demo_config
+    from listener.store import Store
+
+    if keywords == path:
+        raise InputError(f"{path}: the demo's keywords go by that name; name another with --db")
+    if keywords.exists():
+        head = demo_config().partition("\n")[0].encode()
+        with keywords.open("rb") as file:
+            if file.read(len(head)) != head:
+                raise InputError(
+                    f"{keywords} is not the demo's, and the demo would write over it; name another "
+                    "database with --db, and the keywords will go beside it"
+                )
+    if path.exists():
+        with Store(path) as store:
+            if store.has_real() and (fresh or not store.has_demo()):
+                raise InputError(f"{path} holds real posts; a demo wants a file of its own (--db)")
 
 
 def _demo_history(store: Store, pipeline: Pipeline) -> None:
@@ -333,7 +386,7 @@ Examples:
   groundswell --db other.db dashboard --port 8600
   groundswell dashboard --address 0.0.0.0     # only behind a proxy with sign-in"""
 )
-@click.option("--port", default=8501, show_default=True)
+@click.option("--port", default=8501, show_default=True, type=PORT)
 @click.option(
     "--address", default="127.0.0.1", show_default=True, help="Loopback unless told otherwise."
 )
@@ -355,6 +408,8 @@ def dashboard(ctx: click.Context, port: int, address: str) -> None:
 class _dashboard:
     """The Streamlit process, ended together with us."""
 
+    _before: Any = None  # what SIGTERM did before
+
     def __init__(self, db: Path, config: Path, port: int, address: str = "127.0.0.1") -> None:
         from importlib.util import find_spec
 
@@ -375,6 +430,9 @@ class _dashboard:
         }
 
     def __enter__(self) -> subprocess.Popen[bytes]:
+        # A service manager ends us by SIGTERM, which by itself would leave the server behind.
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, _end)
         self.process = subprocess.Popen(  # noqa: S603
             self.command, env=self.environment, stdout=subprocess.DEVNULL
         )
@@ -386,16 +444,33 @@ class _dashboard:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.kill()
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+
+def _end(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def free_port(port: int, address: str = "127.0.0.1") -> int:
     """``port``, or the next one of twenty that nobody listens on."""
-    for candidate in range(port, port + 20):
-        with socket.socket() as probe:
+    last = min(port + 19, PORT.max or port)
+    for candidate in range(port, last + 1):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((address, candidate))
-            except OSError:
+            except socket.gaierror as error:
+                raise InputError(
+                    f"--address {address} is none of this machine's; 127.0.0.1 is loopback"
+                ) from error
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise InputError(
+                        f"--address {address} is none of this machine's; 127.0.0.1 is loopback"
+                    ) from error
                 continue
             return candidate
-    raise InputError(f"ports {port} to {port + 19} are all taken; name a free one with --port")
+    raise InputError(
+        f"ports {port} to {last} are all taken, or may not be used; name a free one with --port"
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from listener.cli.common import unicode_output
 from listener.mention import Place
 
 EPILOG = """\b
@@ -47,7 +48,7 @@ def locate(as_json: bool) -> None:
             "basis": place.basis,
             "confidence": round(place.confidence, 3),
         }
-        out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        out.write(json.dumps(record, ensure_ascii=not unicode_output()) + "\n")
 
 
 def _lines() -> Iterator[str]:
@@ -56,16 +57,20 @@ def _lines() -> Iterator[str]:
 
 
 def _table(rows: list[tuple[str, Place]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from listener.cli.common import shown
+    from listener.cli.common import print_table
     from listener.regions import country_name
 
-    table = Table("location", "country", "region", "basis", "confidence")
-    for line, place in rows:
-        where = country_name(place.country) if place.country else "unknown"
-        belief = f"{place.confidence:.2f}" if place.country else ""
-        table.add_row(Text(shown(line)), where, place.region or "", place.basis, belief)
-    Console().print(table)
+    print_table(
+        "",
+        ("location", "country", "region", "basis", "confidence"),
+        [
+            (
+                line,
+                country_name(place.country) if place.country else "unknown",
+                place.region or "",
+                place.basis,
+                f"{place.confidence:.2f}" if place.country else "",
+            )
+            for line, place in rows
+        ],
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from listener.cli.common import ago, echo_json, open_store, print_table
+from listener.cli.common import ago, brands_only, echo_json, open_store, print_table, shown
 
 if TYPE_CHECKING:
     from listener.store import Store
@@ -31,68 +31,16 @@ def status(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         echo_json(found)
         return
-    counts, waiting = found["counts"], found["waiting"]
     if found["demo"]:
         click.echo("DEMO DATA: these posts are made up.")
     print_table(
-        "", ("stored", "number"), [(k.replace("_", " "), f"{v:,}") for k, v in counts.items()]
-    )
-    print_table(
         "",
-        ("stage", "waits", "last run", "rows so far", "last error"),
-        [
-            (
-                name,
-                waiting.get(name, ""),
-                ago((found["stages"].get(name) or {}).get("lag_seconds")),
-                (found["stages"].get(name) or {}).get("rows", 0),
-                (found["stages"].get(name) or {}).get("last_error") or "",
-            )
-            for name in (
-                "place",
-                "audit",
-                "flag",
-                "judge",
-                "group",
-                "count",
-                "spike",
-                "theme",
-                "alert",
-                "expire",
-            )
-        ],
+        ("stored", "number"),
+        [(name.replace("_", " "), f"{n:,}") for name, n in found["counts"].items()],
     )
-    costs = {row["source"]: row for row in found["costs"]["sources"]}
-    print_table(
-        "",
-        ("source", "last success", "failures", "posts", "requests", "$", "$ today",
-         "$ this month", "$ a mention", "last error"),
-        [
-            (
-                s["source"],
-                ago(None if s["last_ok_at"] is None else now - s["last_ok_at"]),
-                s["failures"],
-                s["posts"],
-                s["requests"],
-                f"{costs[s['source']]['usd']:.2f}",
-                f"{costs[s['source']]['usd_today']:.2f}",
-                f"{costs[s['source']]['usd_this_month']:.2f}",
-                _price(costs[s["source"]]),
-                _waits(s["waiting_hosts"], now) or s["last_error"] or "",
-            )
-            for s in found["sources"]
-        ],
-    )  # fmt: skip
-    if found["costs"]["usd"]:
-        click.echo(
-            f"cost: ${found['costs']['usd']:,.2f} in all, {_price(found['costs'])} a mention"
-        )
-    v = found["volume"]
-    click.echo(
-        f"volume: {v['posts']:,} mentions counted, {v['unique']:,} unique by {v['authors']:,} known "
-        f"authors and {v['copies']:,} copies; {v['flood_posts']:,} posts in {v['floods']:,} floods "
-        "look like machines' work"
-    )
+    _print_stages(found["stages"], found["waiting"])
+    _print_sources(found["sources"], found["costs"], now)
+    _print_volume(found["volume"])
     _print_response(found["response"])
     running = found["running_pid"]
     click.echo(
@@ -102,12 +50,83 @@ def status(ctx: click.Context, as_json: bool) -> None:
     )
 
 
-def _waits(hosts: Sequence[Mapping[str, Any]], now: int) -> str:
-    """Which of a source's hosts are left alone, for how long, and why."""
-    return "; ".join(
-        f"{h['host']} is not asked for {math.ceil((h['open_until'] - now) / 60)} min: {h['last_error']}"
-        for h in hosts
+STAGES = ("place", "audit", "flag", "judge", "group", "count", "spike", "theme", "alert", "expire")
+
+
+def _print_stages(stages: Mapping[str, Any], waiting: Mapping[str, int]) -> None:
+    rows = []
+    for name in STAGES:
+        stage = stages.get(name) or {}
+        rows.append(
+            (
+                name,
+                waiting.get(name, ""),
+                ago(stage.get("lag_seconds")),
+                stage.get("rows", 0),
+                stage.get("last_error") or "",
+            )
+        )
+    print_table("", ("stage", "waits", "last run", "rows so far", "last error"), rows)
+
+
+def _print_sources(
+    sources: Sequence[Mapping[str, Any]], costs: Mapping[str, Any], now: int
+) -> None:
+    """Each source, and what of it waits or fails; what it costs only where any costs something."""
+    cost = {row["source"]: row for row in costs["sources"]}
+    paid = any(row["usd"] for row in costs["sources"])
+    rows = []
+    for s in sources:
+        c = cost[s["source"]]
+        spent = [f"{c[key]:.2f}" for key in ("usd", "usd_today", "usd_this_month")]
+        rows.append(
+            (
+                s["source"],
+                ago(None if s["last_ok_at"] is None else now - s["last_ok_at"]),
+                s["failures"],
+                s["posts"],
+                s["requests"],
+                *([*spent, _price(c)] if paid else ()),
+                s["last_error"] or "",
+            )
+        )
+    money = ("$", "$ today", "$ this month", "$ a mention") if paid else ()
+    columns = ("source", "last success", "failures", "posts", "requests", *money, "last error")
+    print_table("", columns, rows)
+    for s in sources:
+        for line in _trouble(s, now):
+            click.echo(f"{s['source']}: {shown(line)}")
+    if costs["usd"]:
+        click.echo(f"cost: ${costs['usd']:,.2f} in all, {_price(costs)} a mention")
+
+
+def _print_volume(v: Mapping[str, int]) -> None:
+    click.echo(
+        f"volume: {v['posts']:,} mentions counted, {v['unique']:,} unique by {v['authors']:,} known "
+        f"authors and {v['copies']:,} copies; {v['flood_posts']:,} posts in {v['floods']:,} floods "
+        "look like machines' work"
     )
+
+
+def _trouble(source: Mapping[str, Any], now: int) -> list[str]:
+    """What of a source is left alone or fails: for how long, since when, and why."""
+    lines = [
+        f"{h['host']} is not asked for {_minutes(h['open_until'], now)}: {h['last_error']}"
+        for h in source["waiting_hosts"]
+    ]
+    for q in source["failing_queries"]:
+        heard = "never heard" if q["heard_at"] is None else f"heard {ago(now - q['heard_at'])} ago"
+        again = "at its next turn"
+        if q["open_until"] > now:
+            again = f"in {_minutes(q['open_until'], now)}"
+        lines.append(f"{q['query']} fails ({heard}), asked again {again}: {q['last_error']}")
+    if source["open_until"] is not None and source["open_until"] > now:
+        lines.append(f"not asked for {_minutes(source['open_until'], now)}: {source['last_error']}")
+    return lines
+
+
+def _minutes(until: int, now: int) -> str:
+    return f"{math.ceil((until - now) / 60)} min"
 
 
 def full_status(store: Store, now: int) -> dict[str, Any]:
@@ -124,7 +143,7 @@ def full_status(store: Store, now: int) -> dict[str, Any]:
     }
 
 
-def _price(cost: dict[str, Any]) -> str:
+def _price(cost: Mapping[str, Any]) -> str:
     """What a mention cost; nothing where nothing was paid, and where nothing was found for it."""
     if not cost["usd"]:
         return ""
@@ -153,7 +172,7 @@ Examples:
   groundswell inbox --json"""
 )
 @click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated.")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def inbox(ctx: click.Context, brands: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -164,6 +183,7 @@ def inbox(ctx: click.Context, brands: tuple[str, ...], limit: int, as_json: bool
     where = Filter(brands=brands)
     now = int(time.time())
     with open_store(ctx) as store:
+        brands_only(ctx, store, brands)
         rows = store.unanswered(where, limit=limit)
         summary = response_summary(store, where)
     if as_json:

@@ -25,6 +25,8 @@ Examples:
 def init(ctx: click.Context, brand: str | None, handles: tuple[str, ...], force: bool) -> None:
     """Write a commented keywords.yaml to start from."""
     target = Path(config_path(ctx))
+    if not target.parent.is_dir():
+        raise InputError(f"{target.parent} is no folder; make it, or name another with --config")
     if target.exists() and not force:
         raise InputError(
             f"{target} is already here, and init would write over it. Edit it, name another with "
@@ -50,12 +52,22 @@ def _some(count: int, noun: str) -> str:
 
 
 def _with_handles(text: str, handles: tuple[str, ...]) -> str:
+    from pydantic import ValidationError
+
+    from listener.config import Brand
+
     found: dict[str, list[str]] = {}
     for item in handles:
         platform, colon, handle = item.partition(":")
-        if not colon or not handle:
+        if not colon or not platform.strip() or not handle.strip():
             raise InputError(f"--handle {item!r}: write it as platform:handle, such as x:acme")
-        found.setdefault(platform, []).append(handle.lstrip("@"))
+        try:  # as it will be read again
+            named = Brand(name="x", handles={platform.strip(): (handle.strip().lstrip("@"),)})
+        except ValidationError as error:
+            why = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise InputError(f"--handle {item!r} {why}") from error
+        for name, accounts in named.handles.items():
+            found.setdefault(name, []).extend(accounts)
     lines = ["    handles:"]
     lines += [
         f"      {platform}: [{', '.join(_quoted(n) for n in names)}]"

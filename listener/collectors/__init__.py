@@ -96,7 +96,8 @@ class Page:
 
     ``threads_read``: the posts come with the replies of their conversations, as far as the source
     goes, so that "nobody answered" can be said of them; otherwise their threads stay unknown until
-    something reads them.
+    something reads them. ``retimed``: the posts' times are read in another way than before, as a person
+    said, and take the place of those that are stored.
     """
 
     posts: Sequence[Post]
@@ -106,6 +107,7 @@ class Page:
     deleted: Sequence[Deletion] = ()
     complete: bool = False
     threads_read: bool = False
+    retimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,11 @@ class Collector(ABC):
         return ""
 
     @property
+    def host_of_recheck(self) -> str:
+        """The host that ``recheck`` asks; as ``host_of``."""
+        return ""
+
+    @property
     def rechecks_per_hour(self) -> int:
         """How many stored posts the deletion sync asks about in an hour; 0 leaves it off."""
         return 0
@@ -213,7 +220,8 @@ class Collector(ABC):
     def fetch(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         """Yield pages from where ``cursor`` stands (None: from the start) until the walk is complete.
 
-        Raises CollectorError's children; pages yielded before are kept, and their cursor resumes.
+        A page says that the platform answered; yield none where nothing was asked. Raises
+        CollectorError's children; pages yielded before are kept, and their cursor resumes.
         """
 
     @staticmethod

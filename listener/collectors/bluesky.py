@@ -144,6 +144,25 @@ class Bluesky(NetCollector):
             ours = inner_error(error)
             raise ours or AuthError(f"bluesky refused the login. {self.auth_help}") from None
 
+    def through(self, call: Callable[[], Any]) -> Any:
+        """As everywhere; a login that has run out, or was revoked, is not used again: the next round
+        logs in anew."""
+        from listener.collectors.http import inner_error
+
+        def asked() -> Any:
+            try:
+                return call()
+            except Exception as error:
+                said = getattr(getattr(error, "response", None), "content", None)
+                if isinstance(inner_error(error), AuthError) or "Token" in str(
+                    getattr(said, "error", "")
+                ):
+                    secrets = self.context.secrets
+                    self._sessions.pop((self.wants.service, secrets.get(HANDLE, "")), None)
+                raise
+
+        return super().through(asked)
+
     # walking --------------------------------------------------------------------------------------
 
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:

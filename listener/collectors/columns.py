@@ -170,13 +170,15 @@ def plain(head: str) -> str:
 
 def unique(heads: Sequence[str]) -> tuple[str, ...]:
     """Heads as column names: an empty one is ``column 3``, a repeated one ``name (2)``."""
-    names: list[str] = []
+    names: dict[str, None] = {}  # in order, and found at once: broken files have 100,000 heads
+    counts: dict[str, int] = {}
     for position, head in enumerate(heads, 1):
-        name = head.strip().strip("\ufeff") or f"column {position}"
-        count, base = 2, name
+        base = head.strip().strip("\ufeff") or f"column {position}"
+        name = base
         while name in names:
-            name, count = f"{base} ({count})", count + 1
-        names.append(name)
+            counts[base] = counts.get(base, 1) + 1
+            name = f"{base} ({counts[base]})"
+        names[name] = None
     return tuple(names)
 
 
@@ -238,7 +240,7 @@ def guess(columns: Sequence[str], samples: Mapping[str, Sequence[str]]) -> dict[
             values = [v for v in samples.get(column, ()) if v.strip()][:50]
             kind, share = majority(values)
             told = column not in taken and not OF_THE_AUTHOR.search(plains[column])
-            if told and kind not in (None, "number", "serial") and share >= 0.9:
+            if told and kind not in (None, "number", "serial", "compact") and share >= 0.9:
                 found["created"] = column
                 taken.add(column)
                 break

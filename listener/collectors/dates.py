@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 OLDEST_YEAR = 1990
 MONTHS = {
@@ -39,6 +40,9 @@ SPACED = re.compile(
     rf"({_NAMED}|[+-]\d\d:?\d\d)"
 )
 NUMBER = re.compile(r"\d{9,16}(?:\.\d+)?(?:[eE]\+?\d+)?")
+COMPACT = re.compile(
+    r"(?:199\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}"
+)
 SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
 NUMERIC = re.compile(
     r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})"
@@ -53,6 +57,7 @@ MAIL = re.compile(
 _ZONE = re.compile(
     rf"(?:Z|[+-]\d\d:?\d\d)$|\d:\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AaPp]\.?[Mm]\.?)? ?\b(?:{_NAMED})\b"
 )
+_PLACE = re.compile(r"(.*\d.*?)\s*\[?\b([A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+){1,2})\]?")
 _ANY_ZONE = re.compile(r"(\d:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?) [A-Z]{2,5}\b")
 UNKNOWN_ZONE = "its time zone is not known; write it as +01:00"
 DAY_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - day 0 of spreadsheets; its zone is the file's
@@ -123,6 +128,34 @@ def number(text: str, zone: tzinfo) -> datetime:
     elif value >= 1e11:
         value /= 1e3
     return _aware(datetime.fromtimestamp(value, UTC), zone)
+
+
+def compact(text: str, zone: tzinfo) -> datetime:
+    """``20260301``, ``202603011405``, ``20260301140500``: digits alone, which count nothing."""
+    if len(text) not in (8, 12, 14):
+        raise ValueError(text)
+    parts = [int(text[:4]), *(int(text[at : at + 2]) for at in range(4, len(text), 2))]
+    return _aware(datetime(*parts), zone)  # type: ignore[arg-type]  # noqa: DTZ001
+
+
+@lru_cache(256)
+def zone_behind(text: str) -> tuple[str, ZoneInfo] | None:
+    """``2026-03-01 14:05 Europe/Berlin`` and ``…+01:00[Europe/Berlin]`` as time and zone."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return found[1], ZoneInfo(found[2])
+    except (KeyError, ValueError, OSError):  # no zone of the list, or a name that is no file's
+        return None
+
+
+def zoned(text: str, zone: tzinfo, order: Order) -> datetime:
+    """A time of any other format with the name of its zone behind it; an offset in it wins."""
+    found = zone_behind(text)
+    if found is None or (kind := kind_of(found[0])) in (None, "zoned"):
+        raise ValueError(text)
+    return Dates(str(kind), found[1], order)(found[0])
 
 
 def serial(text: str, zone: tzinfo) -> datetime:
@@ -198,6 +231,8 @@ def kind_of(text: str) -> str | None:
         return "twitter"
     if SPACED.fullmatch(text):
         return "spaced"
+    if len(text) in (8, 12, 14) and COMPACT.fullmatch(text):
+        return "compact"
     if NUMBER.fullmatch(text):
         return "number"
     if SERIAL.fullmatch(text):
@@ -211,6 +246,8 @@ def kind_of(text: str) -> str | None:
         pass
     if NUMERIC.fullmatch(text):
         return "numeric"
+    if (behind := zone_behind(text)) is not None and kind_of(behind[0]) is not None:
+        return "zoned"
     if any(c.isalpha() for c in text) and any(c.isdigit() for c in text) and len(text) < 60:
         for reader, name in ((mail, "mail"), (lambda t, z: spelled(t, z, "mdy"), "spelled")):
             try:
@@ -225,6 +262,7 @@ READERS: dict[str, Callable[[str, tzinfo], datetime]] = {
     "twitter": twitter,
     "iso": iso,
     "spaced": spaced,
+    "compact": compact,
     "number": number,
     "serial": serial,
     "mail": mail,
@@ -249,6 +287,8 @@ class Dates:
             return lambda text, zone: numeric(text, zone, order)
         if kind == "spelled":
             return lambda text, zone: spelled(text, zone, order)
+        if kind == "zoned":
+            return lambda text, zone: zoned(text, zone, order)
         return READERS[kind]
 
     def __call__(self, text: str) -> datetime:
@@ -283,7 +323,19 @@ def majority(samples: Iterable[str]) -> tuple[str | None, float]:
 
 def has_zone(text: str) -> bool:
     """Whether a value says its own offset (or is an epoch number)."""
-    return bool(NUMBER.fullmatch(text) or _ZONE.search(text) or TWITTER.fullmatch(text))
+    if COMPACT.fullmatch(text):
+        return False
+    return bool(
+        NUMBER.fullmatch(text)
+        or _ZONE.search(text)
+        or TWITTER.fullmatch(text)
+        or zone_behind(text) is not None
+    )
+
+
+def names_a_zone(text: str) -> bool:
+    """Whether a cell is a time zone and no more: ``+02:00``, ``CET``, ``Europe/Berlin``."""
+    return has_zone(f"2020-01-01 00:00 {text.strip()}")
 
 
 def without_zone(text: str) -> str:

@@ -16,12 +16,35 @@ from pathlib import Path
 from typing import Any
 
 from listener.collectors.columns import recognised
-from listener.errors import InputError
+from listener.errors import EmptyInput, InputError
 
 HEAD_BYTES = 1 << 18
 LONGEST_CELL = 12_000_000  # characters; a cell of 10 MB is read, an unclosed quote is stopped
 DATED = re.compile(r"\d[-/.]\d{1,2}[-/.]\d|\d:\d\d|^\d{9,}$")  # a cell that tells a time
 DELIMITERS = ",;\t|"
+
+
+LONGEST_LINE = 2 * LONGEST_CELL
+# What people hand over in place of an export, by its first bytes, and what to do about it.
+OTHERS = (
+    (
+        b"PK\x03\x04",
+        "an Excel workbook, or another zip archive",
+        "save the sheet as CSV, or unpack it",
+    ),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"%PDF", "a PDF", "export the posts as CSV"),
+    (b"SQLite format 3", "an SQLite database", "export the posts as CSV"),
+    (b"BZh", "packed by bzip2", "unpack it, or pack it by gzip"),
+    (b"\xfd7zXZ", "packed by xz", "unpack it, or pack it by gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", "unpack it, or pack it by gzip"),
+    (b"<!doctype html", "a web page", "download the export itself; a sign-in may be in between"),
+    (b"<html", "a web page", "download the export itself; a sign-in may be in between"),
+)
+
+
+class TooLong(str):
+    """The beginning of a line that is longer than any row can be; its rest was passed over."""
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
@@ -77,6 +100,19 @@ class Source:
         self._opened.append(wrapped)
         return wrapped
 
+    def lines(self, dialect: Dialect) -> Iterator[str]:
+        """The decoded lines, one at a time. One without an end does not fill the memory: it comes as
+        :class:`TooLong`, cut."""
+        text, ends = self.text(dialect), dialect.newline or ("\n", "\r")
+        while line := text.readline(LONGEST_LINE):
+            if len(line) < LONGEST_LINE or line.endswith(ends):
+                yield line
+                continue
+            rest = line
+            while len(rest) == LONGEST_LINE and not rest.endswith(ends):
+                rest = text.readline(LONGEST_LINE)
+            yield TooLong(line[:2_000])
+
     def close(self) -> None:
         for layer in reversed(self._opened):
             layer.close()
@@ -108,6 +144,8 @@ def head_of(path: Path) -> bytes:
 
 def sniff_encoding(head: bytes) -> tuple[str, str]:
     """(encoding, error handler). UTF-8 unless the bytes say otherwise; then UTF-16 or cp1252."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32", "replace"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16", "replace"
     even, odd = head[0:4000:2].count(0), head[1:4000:2].count(0)
@@ -128,7 +166,11 @@ def dialect_of(path: Path, encoding: str | None = None, delimiter: str | None = 
     """How the file is written: JSONL or CSV, encoding, delimiter, and where its heads stand."""
     head = head_of(path)
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
-        raise InputError(f"{path} is empty; an export has a line of heads and a row for each post")
+        raise EmptyInput(f"{path} is empty; an export has a line of heads and a row for each post")
+    begins = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:20]
+    for magic, what, advice in OTHERS:
+        if begins.startswith(magic) or begins.lower().startswith(magic):
+            raise InputError(f"{path} is {what}, no CSV and no JSON lines: {advice}")
     if encoding is None:
         name, errors = sniff_encoding(head)
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,12 +24,13 @@ from listener.collectors.dates import (
     has_zone,
     kind_of,
     majority,
+    names_a_zone,
     without_zone,
 )
-from listener.collectors.dialect import Dialect, Source, dialect_of, opened
+from listener.collectors.dialect import DATED, Dialect, Source, dialect_of, opened
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
-from listener.errors import InputError
+from listener.errors import EmptyInput, InputError
 
 SAMPLE_ROWS = 1_000
 AT = {name: index for index, name in enumerate(c.FIELDS)}
@@ -62,6 +64,16 @@ class FilesOptions(Options):
     )
     batch: int = Field(2_000, ge=1, le=50_000, description="Posts a page.")
 
+    @field_validator("map")
+    @classmethod
+    def _fields(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name not in c.FIELDS:
+                close = difflib.get_close_matches(name, c.FIELDS, n=1)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                raise ValueError(f"names {name!r}{hint}; the fields are {', '.join(c.FIELDS)}")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -80,7 +92,8 @@ class Plan:
 
     ``rows`` counts data rows, ``bytes`` the file on disk; ``examples`` is a sample value by field.
     ``fingerprint`` is of the columns and of the first row whole: where it changes, a file is read anew.
-    ``start`` is of what the first row says: where it is the same, the rows keep their keys.
+    ``start`` is of what the first row says: where it is the same, the rows keep their keys. ``keyed``
+    reads times as when the rows got keys of their content, where that is not how they are read now.
     """
 
     path: Path
@@ -98,6 +111,20 @@ class Plan:
     start: str = ""
     notes: tuple[str, ...] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
+    keyed: Dates | None = None
+
+    @property
+    def read_as(self) -> str:
+        """See :func:`as_read`."""
+        return as_read(self.dates)
+
+    def keyed_as(self, read_as: str) -> Plan:
+        """The same plan for rows that got their keys when times were read like this."""
+        zone, _, order = read_as.rpartition(" ")
+        if read_as == self.read_as:
+            return replace(self, keyed=None)
+        read = replace(self.dates, zone=UTC if zone == "UTC" else ZoneInfo(zone), order=order)
+        return replace(self, keyed=read)
 
     @property
     def rules(self) -> Rules:
@@ -109,6 +136,7 @@ class Plan:
             self.key == "content",
             self.markup,
             where.endswith("coordinates.coordinates"),
+            self.keyed,
         )
 
     @property
@@ -129,27 +157,60 @@ class Plan:
         return cutter(self.dialect.format, self.columns, self.mapping)
 
 
-def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
-    """Read the file once and settle how to understand it. Raises InputError, which says what to do.
+class Glance(NamedTuple):
+    """What the first rows of a file tell; see :class:`Plan`."""
 
-    The pass counts rows, tells day from month, and checks the ids: 16 bytes of memory a row.
+    dialect: Dialect
+    columns: tuple[str, ...]
+    mapping: dict[str, str]
+    samples: dict[str, list[str]]
+    sampled: list[tuple[str, ...]]
+    created: list[str]
+    kind: str
+
+
+def glance(path: Path, options: FilesOptions) -> Glance:
+    """Whether the file's first rows can be understood, and how; the price does not grow with the file.
+
+    Raises InputError, which says what to do.
     """
-    options = options or FilesOptions()
-    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name one file (CSV or JSON lines, .gz is fine)")
     dialect = dialect_of(path, options.encoding, options.delimiter)
     columns, samples, first = _sample(path, dialect)
+    if dialect.format == "jsonl" and not samples:
+        raise InputError(
+            f"{path}: none of its lines is a JSON object with values; an import reads JSON lines, one "
+            f"post a line. A document over several lines becomes that with: jq -c . {path.name}"
+        )
     mapping = {**c.guess(columns, samples), **_asked(options.map, columns)}
     _require(path, mapping, columns, samples)
     cut = cutter(dialect.format, columns, mapping)
     sampled = [cut(row) for row in first]
     created = [cells[AT["created"]].strip() for cells in sampled]
     kind = _kind_of_times(path, created, mapping["created"], columns)
+    return Glance(dialect, columns, mapping, samples, sampled, created, kind)
+
+
+def as_read(dates: Dates) -> str:
+    """How these read times that do not say it themselves: ``Europe/Berlin dmy``."""
+    return f"{dates.zone} {dates.order}"
+
+
+def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
+    """Read the file once and settle how to understand it. Raises InputError, which says what to do.
+
+    The pass counts rows, tells day from month, and checks the ids: 16 bytes of memory a row.
+    """
+    options, path = options or FilesOptions(), Path(path)
+    head = glance(path, options)
+    dialect, columns, mapping, sampled = head.dialect, head.columns, head.mapping, head.sampled
+    created, kind = head.created, head.kind
     said = {name: mapping[name] for name in TOLD if name in mapping}
     scan = _scan(path, dialect, cutter(dialect.format, columns, said), kind == "numeric")
     notes = list(_dialect_notes(dialect))
     dates = _dates(options, kind, scan.votes, created, notes)
+    notes += _zone_notes(mapping["created"], columns, head.samples, created)
     ids = [cells[AT["id"]] for cells in sampled if cells[AT["id"]].strip()]
     key = _trust(options.key, ids, scan, mapping, notes)
     platform = _platform(options.platform, mapping, sampled, dates, notes)
@@ -179,6 +240,13 @@ def inspect(path: str | Path, options: FilesOptions | None = None) -> Plan:
     )
 
 
+def _listed(columns: Sequence[str], most: int = 60) -> str:
+    """The columns for a message; of a broken file, some of them, and not to the end of a long one."""
+    names = [name if len(name) <= 80 else name[:79] + "…" for name in columns[:most]]
+    more = f" and {len(columns) - most:,} more" if len(columns) > most else ""
+    return ", ".join(names) + more
+
+
 def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Sequence[str]) -> str:
     """The format most times are in. Raises InputError when the column holds no times at all."""
     kind, _ = majority(created)
@@ -187,7 +255,7 @@ def _kind_of_times(path: Path, created: Sequence[str], column: str, columns: Seq
         zone = f" ({UNKNOWN_ZONE})" if kind_of(without_zone(first)) is not None else ""
         raise InputError(
             f"{path}: column {column!r} holds no times we can read, such as "
-            f"{first[:40]!r}{zone}. The columns are: {', '.join(columns)}. "
+            f"{first[:40]!r}{zone}. The columns are: {_listed(columns)}. "
             "Say which it is with --map created=COLUMN"
         )
     return kind or "iso"
@@ -207,6 +275,35 @@ def _dates(
         )
     zone = UTC if options.timezone == "UTC" else ZoneInfo(options.timezone)
     return Dates(kind, zone, order)
+
+
+ZONE_HEADS = {
+    "timezone",
+    "time_zone",
+    "tz",
+    "utc_offset",
+    "gmt_offset",
+    "tz_offset",
+    "timezone_offset",
+}
+
+
+def _zone_notes(
+    column: str,
+    columns: Sequence[str],
+    samples: Mapping[str, Sequence[str]],
+    created: Sequence[str],
+) -> Iterator[str]:
+    """A column of zones beside times that carry none may be theirs, or the author's: it is told."""
+    if all(has_zone(value) for value in created if value):
+        return
+    for other in columns:
+        values = [v for v in samples.get(other, ()) if v.strip()]
+        if c.plain(other) in ZONE_HEADS and values and all(map(names_a_zone, values[:50])):
+            yield (
+                f"the column {other!r} is not read; if it holds the zones of the times, add "
+                f"--map created={column}+{other}"
+            )
 
 
 def _hash(value: object) -> str:
@@ -278,15 +375,13 @@ def _sample(
 
 
 def _asked(asked: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
-    """``--map`` as given, once every name in it is known."""
+    """``--map`` as given, once every column in it is known."""
     for name, column in asked.items():
-        if name not in c.FIELDS:
-            raise InputError(f"--map {name}={column}: the fields are {', '.join(c.FIELDS)}")
         missing = [p for p in (column, *column.split("+")) if p not in columns]
         if column not in columns and len(missing) > 1:
             raise InputError(
                 f"--map {name}={column}: the file has no column {missing[-1]!r}. "
-                f"Its columns are: {', '.join(columns)}"
+                f"Its columns are: {_listed(columns)}"
             )
     return dict(asked)
 
@@ -301,11 +396,13 @@ def _require(
     if not missing:
         return
     if not any(samples.values()):
-        raise InputError(f"{path} has heads ({', '.join(columns[:20])}) but no row below them")
+        raise EmptyInput(f"{path} has heads ({_listed(columns)}) but no row below them")
+    headless = any(map(DATED.search, columns))
+    hint = " (its first line is taken for the heads: if it is a post, write heads above it)"
     what = {"text": "the text of the post", "created": "when it was written"}
     raise InputError(
         f"{path}: no column seems to hold {' or '.join(what[m] for m in missing)}. "
-        f"Its columns are: {', '.join(columns)}. "
+        f"Its columns are: {_listed(columns)}{hint if headless else ''}. "
         "Say which it is with " + " ".join(f"--map {m}=COLUMN" for m in missing)
     )
 

@@ -31,6 +31,9 @@ class Rules(NamedTuple):
     by_content: bool = False
     markup: bool = False
     lon_first: bool = False
+    keyed: Callable[[str], datetime] | None = (
+        None  # how keys by content read the time, where not so
+    )
 
 
 def cutter(format: str, columns: Sequence[str], mapping: Mapping[str, str]) -> Cutter:
@@ -132,7 +135,8 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
     native = id_ if id_.isdecimal() else c.whole_id(id_)
     prefix = rules.namespace
     if rules.by_content or not native or "E+" in native or "e+" in native:
-        said = f"{author_id or handle or name}\x1f{int(when.timestamp())}\x1f{text}"
+        at = _keyed(created, when, rules)
+        said = f"{author_id or handle or name}\x1f{int(at.timestamp())}\x1f{text}"
         native = "c" + hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:20]
     elif prefix:
         native = prefix + native
@@ -178,6 +182,16 @@ def build(cells: tuple[str, ...], raw: Mapping[str, Any], rules: Rules) -> Post:
         False,
         raw,
     )
+
+
+def _keyed(created: str, when: datetime, rules: Rules) -> datetime:
+    """The time that a key by content is made of: as it was first read, so that a row keeps its key."""
+    if rules.keyed is None:
+        return when
+    try:
+        return rules.keyed(created)
+    except ValueError:  # it was rejected then
+        return when
 
 
 def _linked(value: str, prefix: str | None) -> str | None:

@@ -16,7 +16,7 @@ from pydantic import Field
 from listener.collectors import Cursor, Deletion, Options, Page
 from listener.collectors.hackernews_payloads import to_post
 from listener.collectors.packing import Grammar
-from listener.collectors.reading import count, items
+from listener.collectors.reading import count, items, mapping
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
 from listener.config import Span
 from listener.mention import Post, Query, epoch
@@ -72,7 +72,7 @@ class HackerNews(NetCollector):
         while True:
             body = self._search(query, walk.lower, upper, number)
             hits = items(body.get("hits"))
-            times = [t for h in hits if (t := count(h.get("created_at_i"))) is not None]
+            times = [t for h in hits if (t := count(mapping(h).get("created_at_i"))) is not None]
             if walk.newest is None and times:
                 walk.newest = max(times)
             oldest = min(times, default=walk.lower)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import re
 import time
@@ -27,12 +28,13 @@ from pydantic import Field
 from requests.structures import CaseInsensitiveDict
 
 from listener.collectors import Context, Options, Reject
-from listener.collectors.reading import kept
+from listener.collectors.reading import kept, without_login
 from listener.config import Span
 from listener.errors import (
     AuthError,
     CollectorError,
     LimitError,
+    NoAnswerError,
     PlatformError,
     UnreachableError,
 )
@@ -40,6 +42,7 @@ from listener.errors import (
 CONNECT_TIMEOUT = 10.0  # seconds
 MAX_REDIRECTS = 5
 MAX_BODY = 64 * 2**20  # bytes; a page of 100 posts is under one MiB everywhere
+MOST_WAIT = 31 * 86_400  # seconds; no quota renews later, whatever a header says
 ATTEMPTS = 4
 FIRST_BACKOFF = 1.0  # seconds; doubled at each attempt, times a random factor in 0.5..1.5
 TRANSIENT_STATUS = {408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524}
@@ -54,10 +57,6 @@ NO_ADDRESS = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
-_SECRET_IN_URL = re.compile(
-    r"(?i)\b(access_token|refresh_token|token|api_key|key|password|client_secret|code)=[^&\s'\"]+"
-)
-_LOGIN_IN_URL = re.compile(r"//[^/\s@'\"]+@")
 _SECRET_IN_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]{6,}")
 
 
@@ -228,8 +227,9 @@ class Guard:
             at = f"; it resets at {_clock(resets)}" if resets else "; it did not say until when"
             what = "credits or quota are used up" if status != 429 else "too many requests"
             message = f"{self.platform}: {host} answered {status} ({what}{at}). {detail}".strip()
-            wait = None if resets is None else max(0.0, resets - self.now())
-            return LimitError(message, resets), (self.patience + 1.0 if status != 429 else wait)
+            if resets is None or status != 429:  # asking again at once would only be counted too
+                return LimitError(message, resets), self.patience + 1.0
+            return LimitError(message, resets), max(0.0, resets - self.now())
         if status in (401, 403) and not any(reason in detail for reason in self.harmless):
             return AuthError(self.refusal(host, status, detail)), None
         if status in TRANSIENT_STATUS:
@@ -262,8 +262,9 @@ class Guard:
 
     def _unreachable(self, url: str, error: Exception) -> PlatformError:
         host = _host(url)
-        if "timeout" in type(error).__name__.lower():
-            return PlatformError(
+        kind = type(error).__name__
+        if "timeout" in kind.lower() and kind != "ConnectTimeout":
+            return NoAnswerError(
                 f"{self.platform}: {host} did not answer in time; tried again later"
             )
         return UnreachableError(
@@ -289,9 +290,7 @@ class Guard:
         header."""
         for value in self._secrets:
             text = text.replace(value, "***")
-        text = _LOGIN_IN_URL.sub("//***@", text)
-        text = _SECRET_IN_URL.sub(r"\1=***", text)
-        return _SECRET_IN_HEADER.sub(r"\1 ***", text)
+        return _SECRET_IN_HEADER.sub(r"\1 ***", without_login(text))
 
 
 class GuardedSession(requests.Session):
@@ -342,12 +341,16 @@ class GuardedSession(requests.Session):
         kwargs.update(timeout=(CONNECT_TIMEOUT, self._timeout), stream=True, headers=headers)
 
         def send() -> requests.Response:
-            return self._read(super(GuardedSession, self).request(verb, address, **kwargs))
+            try:
+                answer = super(GuardedSession, self).request(verb, address, **kwargs)
+            except (
+                ValueError
+            ) as error:  # where it leads to: NO_ADDRESS, and what urllib makes of it
+                raise self._no_address(address, error) from None
+            return self._read(answer)
 
         try:
             answer = self.guard.run(send, verb, full, attempts=ATTEMPTS if again else 1)
-        except NO_ADDRESS as error:
-            raise self._no_address(address, error) from None
         except requests.exceptions.TooManyRedirects:
             raise PlatformError(
                 f"{self.guard.platform}: {_host(address)} redirects in a loop "
@@ -398,13 +401,14 @@ def quiet_libraries() -> None:
 
 
 def reset_time(value: str | None, now: float) -> float | None:
-    """Epoch seconds from a limit header: epoch seconds, seconds from now, ISO 8601 or an HTTP
-    date."""
+    """Epoch seconds from a limit header: epoch (milli)seconds, seconds from now, ISO 8601 or an HTTP
+    date; at most MOST_WAIT from now."""
     if not value:
         return None
     number = _number(value)
     if number is not None:
-        return number if number > 1e9 else now + max(0.0, number)
+        number = number / 1000 if number > 1e11 else number
+        return min(number if number > 1e9 else now + max(0.0, number), now + MOST_WAIT)
     try:
         iso = datetime.fromisoformat(value)
     except ValueError:
@@ -412,7 +416,8 @@ def reset_time(value: str | None, now: float) -> float | None:
             iso = parsedate_to_datetime(value)
         except (ValueError, TypeError):
             return None
-    return (iso if iso.tzinfo else iso.replace(tzinfo=UTC)).timestamp()
+    at = (iso if iso.tzinfo else iso.replace(tzinfo=UTC)).timestamp()
+    return min(at, now + MOST_WAIT)
 
 
 def inner_error(error: BaseException) -> CollectorError | None:
@@ -448,9 +453,10 @@ def _text(value: str | bytes) -> str:
 
 def _number(value: str | None) -> float | None:
     try:
-        return float(value) if value is not None else None
+        number = float(value) if value is not None else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _clock(epoch: float) -> str:

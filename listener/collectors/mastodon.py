@@ -23,7 +23,13 @@ from listener.collectors.packing import Grammar, candidates, search_queries
 from listener.collectors.reading import mapping, maybe_when
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
 from listener.config import Span
-from listener.errors import AuthError, PlatformError
+from listener.errors import (
+    AuthError,
+    CollectorError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
 from listener.mention import Post, Query
 
 if TYPE_CHECKING:
@@ -115,13 +121,17 @@ class Mastodon(NetCollector):
         from mastodon import Mastodon as Client
 
         address = server if "://" in server else f"https://{server}"
-        return Client(
+        client = Client(
             api_base_url=address,
             access_token=self.token if server == self.wants.servers[0] else None,
             session=self.session,
             ratelimit_method="throw",
             user_agent=self.context.user_agent,
         )
+        # Before each page of a hashtag the library asks the server what it shows at all. That is a
+        # second request for each, and a limit that it meets there is passed over.
+        client.timeline_is_available = lambda *args, **kwargs: True  # type: ignore[method-assign]
+        return client
 
     def host_of(self, query: Query) -> str:
         return _host(self.server_of(query))
@@ -137,16 +147,21 @@ class Mastodon(NetCollector):
 
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         kind = query.name.partition(":")[0]
-        if kind in ("mentions", "search") and not self.token:
-            yield self.page((), cursor or {}, where=query.name, complete=True)
-            return
+        if not self._may_ask(query):
+            return  # nothing is asked, so nothing is known of it
         state, now = Walk.of(cursor), self.now().timestamp()
         # The ids of notifications tell no time, so the first walk through them goes by their dates.
         first = kind == "mentions" and state.bound is None
         yield from self._back(query, state, now, now - self.wants.lookback if first else None)
 
+    def _may_ask(self, query: Query) -> bool:
+        """Servers show own mentions and searches to those who have a token."""
+        return bool(self.token) or query.name.partition(":")[0] not in ("mentions", "search")
+
     def backfill(self, query: Query, since: Any, cursor: Cursor | None) -> Iterator[Page]:
         """Walk back to ``since``, as far as the server remembers."""
+        if not self._may_ask(query):
+            return
         walk, now = Walk.of(cursor), self.now().timestamp()
         walk.lower = 0 if query.name.startswith("mentions:") else id_at(since)
         yield from self._guarded(self._back(query, walk, now, since.timestamp()), cursor)
@@ -154,32 +169,43 @@ class Mastodon(NetCollector):
     def _back(
         self, query: Query, walk: Walk, now: float, since: float | None = None
     ) -> Iterator[Page]:
-        """``lower``, ``newest`` and ``at`` are ids as numbers; those of notifications are
-        counters. What is older than ``since`` ends the walk too."""
+        """``lower`` and ``newest`` are ids as numbers (``_number``); those of notifications are
+        counters. ``at`` is an id. What is older than ``since`` ends the walk too."""
         kind, _, label = query.name.partition(":")
         server = self.server_of(query)
         client = self.client(server)
         account = self._account_id(client, label) if kind == "account" else None
         if walk.lower is None:
             walk.lower = self._lower(kind, walk.bound, now)
+        before: int | None = None
         while True:
             found = self._ask(client, kind, query, account, walk.at)
-            ids = [i for entry in found if (i := _id(entry)) is not None]
+            ids = {n: str(entry["id"]) for entry in found if (n := _number(entry)) is not None}
             if walk.newest is None and ids:
                 walk.newest = max(ids)
-            complete = not ids or min(ids) <= walk.lower or _older(found, since)
-            walk.at = min(ids, default=walk.at)
+            # A server that does not know ``max_id`` shows the same page again and again.
+            stuck = bool(ids) and before is not None and min(ids) >= before
+            complete = not ids or stuck or min(ids) <= walk.lower or _older(found, since)
+            if ids:
+                before = min(ids)
+                walk.at = ids[before]
             statuses = [mapping(e).get("status") if kind == "mentions" else e for e in found]
             statuses = [_read_from(server, s) for s in statuses if s is not None]
+            refused = None
             if self.wants.parents:
-                statuses = self._with_parents(client, statuses)
+                statuses, refused = self._with_parents(client, statuses)
+            left_out = stuck and kind != "mentions"  # the ids of notifications tell no time
             yield self.page(
                 statuses,
                 walk.cursor(complete),
                 where=query.name,
                 asked=PAGE,
                 complete=complete,
+                truncated=stuck,
+                hole=(_seconds(walk.lower), _seconds(min(ids))) if left_out else None,
             )
+            if refused is not None:
+                raise refused
             if complete:
                 return
 
@@ -190,7 +216,7 @@ class Mastodon(NetCollector):
         return int(since - self.wants.overlap * 1000) << 16
 
     def _ask(
-        self, client: Client, kind: str, query: Query, account: str | None, at: int | None
+        self, client: Client, kind: str, query: Query, account: str | None, at: str | int | None
     ) -> list[Any]:
         """One page, newest first, of what is older than ``at``."""
         before = str(at) if at is not None else None
@@ -222,10 +248,18 @@ class Mastodon(NetCollector):
         body = self.through(lambda: client.account_lookup(handle.lstrip("@")))
         return str(self.expect(body, dict, f"the account {handle}").get("id"))
 
-    def _with_parents(self, client: Client, statuses: list[Any]) -> list[Any]:
-        """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only."""
-        uris = {s["id"]: s.get("uri") for s in statuses if isinstance(s, dict) and "id" in s}
+    def _with_parents(
+        self, client: Client, statuses: list[Any]
+    ) -> tuple[list[Any], CollectorError | None]:
+        """Statuses with ``in_reply_to_uri``: a parent's id means something on this server only.
+
+        Where the server does not show them, the statuses stay as they are: they are not lost for it.
+        With them comes what the server said, where it asks to be left alone.
+        """
+        known = (mapping(status) for status in statuses)
+        uris = {s["id"]: s.get("uri") for s in known if isinstance(s.get("id"), str)}
         out, looked_up = [], 0
+        refused: CollectorError | None = None
         for status in statuses:
             parent = mapping(status).get("in_reply_to_id")
             if not isinstance(parent, str):
@@ -233,16 +267,25 @@ class Mastodon(NetCollector):
                 continue
             if parent not in uris and looked_up < MOST_PARENTS:
                 looked_up += 1
-                body = self.through(partial(client.status, parent))
-                uris[parent] = mapping(body).get("uri")
+                try:
+                    body = self.through(partial(client.status, parent))
+                    uris[parent] = mapping(body).get("uri")
+                except CollectorError as error:
+                    looked_up = MOST_PARENTS
+                    if isinstance(error, LimitError | UnreachableError) or error.resets_at:
+                        refused = error
             out.append({**status, "in_reply_to_uri": uris.get(parent)})
-        return out
+        return out, refused
 
     # threads, answers, deletions ------------------------------------------------------------------
 
     @property
     def rechecks_per_hour(self) -> int:
         return 120
+
+    @property
+    def host_of_recheck(self) -> str:
+        return _host(self.wants.servers[0])
 
     def host_of_thread(self, post: Post) -> str:
         server, _ = self._where(post)
@@ -261,7 +304,9 @@ class Mastodon(NetCollector):
         found = [_read_from(server, status) for status in statuses_in(body)]
         if self._shown_by(post) == server:
             found.append(dict(post.raw))
-        found = self._with_parents(client, found)
+        found, refused = self._with_parents(client, found)
+        if refused is not None:
+            raise refused
         return self.page(found, {}, where="context", complete=True, threads_read=True)
 
     def recheck(
@@ -343,6 +388,15 @@ def _older(entries: Sequence[Any], since: float | None) -> bool:
     return since is not None and any(t.timestamp() < since for t in times)
 
 
-def _id(entry: Any) -> int | None:
-    value = mapping(entry).get("id")
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+def _seconds(status: int) -> float:
+    """When a status was made, by its id."""
+    return status / 2**16 / 1000
+
+
+def _number(entry: Any) -> int | None:
+    """An id as a number that grows with time. Mastodon's own are such; other programs that speak as it
+    does have letters in theirs, which stand for the time that the entry names."""
+    value, made = mapping(entry).get("id"), maybe_when(mapping(entry).get("created_at"))
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return id_at(made) if isinstance(value, str) and value and made is not None else None

@@ -17,12 +17,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 from listener.collectors import Reject
+from listener.collectors.dates import HOURS
 from listener.mention import Post
 
 Payload = Mapping[str, Any]
@@ -33,6 +36,10 @@ EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=1)  # how far a platform's clock may run before ours
 
 _BARE = re.compile(r"\bhttps?://[^\s<>()\[\]]+")
+_SECRET_IN_URL = re.compile(
+    r"(?i)\b(access_token|refresh_token|token|api_key|key|password|client_secret|code)=[^&\s'\"]+"
+)
+_LOGIN_IN_URL = re.compile(r"//[^/\s@'\"]+@")
 _BLOCKS = {"p", "br", "div", "li", "blockquote", "pre", "h1", "h2", "h3", "h4", "tr", "ul", "ol"}
 _SILENT = {"script", "style", "template"}
 
@@ -89,15 +96,22 @@ def when(value: object, field: str) -> datetime:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d|\d{8}T\d{4}", value):
             found = datetime.fromisoformat(value)
         elif isinstance(value, str) and value:
             found = parsedate_to_datetime(value)
+            if found.tzinfo is None:  # mail knows America's zones alone by name
+                found = found.replace(tzinfo=_named_zone(value))
         else:
             raise ValueError
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, OSError) as error:
         raise ValueError(f"{field} is {value!r:.60}, not a time") from error
+
+
+def _named_zone(text: str) -> tzinfo:
+    """The zone that a date ends with; UTC where it names none, or one that may be several."""
+    return timezone(timedelta(hours=HOURS.get(text.split()[-1].upper(), 0)))
 
 
 def maybe_when(value: object) -> datetime | None:
@@ -156,6 +170,28 @@ def unique(values: Iterable[object]) -> tuple[str, ...]:
 def bare_links(text: str) -> list[str]:
     """Addresses that stand in a text as they are, for payloads that do not list them."""
     return [found.rstrip(".,;:!?\"'") for found in _BARE.findall(text)]
+
+
+def feed_in(content: bytes, headers: Mapping[str, str] | None = None) -> Any:
+    """The feed in an answer, as feedparser reads it.
+
+    It gets a stream: bytes it would take for the name of a file first, and open what a server names.
+    """
+    import feedparser
+
+    return feedparser.parse(BytesIO(content), response_headers=dict(headers or {}))
+
+
+def without_login(text: str) -> str:
+    """The text without logins and what looks like a secret in the addresses that it holds."""
+    return _SECRET_IN_URL.sub(r"\1=***", _LOGIN_IN_URL.sub("//***@", text))
+
+
+def name_of_address(url: str) -> str:
+    """What an address may be called in the store and on a page: it may hold a login. Addresses that
+    differ in their secrets alone have names of their own."""
+    name = without_login(url)
+    return url if name == url else f"{name}#{blake2b(url.encode(), digest_size=3).hexdigest()}"
 
 
 def kept(payload: object) -> str:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from listener.collectors import Cursor, Deletion, Options, Page, Secret
 from listener.collectors.packing import Grammar, search_queries
-from listener.collectors.reading import items, mapping, maybe_when
+from listener.collectors.reading import feed_in, items, mapping, maybe_when
 from listener.collectors.reddit_payloads import is_gone, things_in, to_post
 from listener.collectors.walk import NetCollector, Walk, WalkOptions
 from listener.config import Span
@@ -136,8 +136,7 @@ class Reddit(NetCollector):
     def walk(self, query: Query, cursor: Cursor | None) -> Iterator[Page]:
         kind, _, label = query.name.partition(":")
         if kind == "mentions" and not self.has_login:
-            yield self.page((), cursor or {}, where=query.name, complete=True)
-            return
+            return  # nothing is asked, so nothing is known of it
         walk = Walk.of(cursor)
         if walk.lower is None:
             walk.lower = (
@@ -206,8 +205,6 @@ class Reddit(NetCollector):
 
     def _feed(self, path: str, params: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
         """The same listing as a feed: without counts, and with the footer that to_post removes."""
-        import feedparser
-
         params.pop("raw_json")
         separator = "/" if path.startswith("r/") else ""
         url = f"{self.wants.reddit_url}/{path}{separator}.rss"
@@ -216,7 +213,7 @@ class Reddit(NetCollector):
             answer = self.session.get(url, params=params)
         finally:
             self.guard.json_expected = True
-        feed = feedparser.parse(answer.content)
+        feed = feed_in(answer.content)
         if answer.status_code >= 400 or (not feed.version and not feed.entries):
             raise PlatformError(
                 f"reddit: its feed answered {answer.status_code} with no feed in it; "

@@ -40,6 +40,8 @@ def is_gone(data: r.Payload) -> bool:
     if data.get("removed_by_category"):
         return True
     shown = data.get("body", data.get("selftext"))
+    if not isinstance(shown, str):
+        return False
     return shown in GONE and (data.get("author") in (None, "[deleted]") or "body" in data)
 
 

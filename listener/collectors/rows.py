@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from listener.collectors.dialect import LONGEST_CELL, Dialect, Source
+from listener.collectors.dialect import LONGEST_CELL, LONGEST_LINE, Dialect, Source, TooLong
 
 LONGEST_RECORD = 5_000  # lines that one quoted row may span before its quote counts as unclosed
 
@@ -28,6 +28,13 @@ class Damaged:
 
 class _Runaway(Exception):
     """A quoted cell has run over more lines than any post has."""
+
+
+class _Overlong(Exception):
+    """A line that no row can have."""
+
+
+OVERLONG = f"the line has more than {LONGEST_LINE:,} characters"
 
 
 class CsvRows:
@@ -55,7 +62,7 @@ class CsvRows:
         self.width = len(dialect.heads)
         self._delimiter = dialect.delimiter
         self._newline = dialect.newline
-        self._lines: Iterator[str] = iter(source.text(dialect))
+        self._lines = source.lines(dialect)
         self._again: list[str] = []  # lines to read again, last first
         self._record: list[str] = []
         self._ended = False
@@ -69,11 +76,16 @@ class CsvRows:
         record = self._record
         while self._again:
             record.append(self._again.pop())
+            if isinstance(record[-1], TooLong):
+                raise _Overlong
             yield record[-1]
         for line in self._lines:
             if len(record) >= LONGEST_RECORD:
                 self._again.append(line)
                 raise _Runaway
+            if isinstance(line, TooLong):
+                record.append(line)
+                raise _Overlong
             if "\r" in line and self._newline:
                 # A carriage return inside a row of a file whose rows end in LF: programs that do not
                 # quote it write it all the same, and the csv module would end the row there.
@@ -132,6 +144,8 @@ class CsvRows:
                 reason = "a quote opens in this row and is not closed"
             except _Runaway:
                 reason = f"a quote opens in this row and is not closed in {LONGEST_RECORD} lines"
+            except _Overlong:
+                reason = "a quote opens in this row and is not closed before a line without an end"
             except csv.Error as error:
                 reason = f"the row cannot be read as CSV: {error}"
             except (EOFError, OSError, zlib.error) as error:
@@ -144,7 +158,10 @@ class CsvRows:
             self._again.extend(reversed(rest))
             record.clear()
             self._ended = False
-            yield self._alone(first, csv.QUOTE_NONE) or Damaged(reason, first)
+            if isinstance(first, TooLong):
+                yield Damaged(OVERLONG, first)
+            else:
+                yield self._alone(first, csv.QUOTE_NONE) or Damaged(reason, first)
             reader = self._reader()
 
 
@@ -158,11 +175,14 @@ class JsonRows:
 
     def __init__(self, source: Source, dialect: Dialect, *, wait: bool = False) -> None:
         self._wait = wait
-        self._lines = source.text(dialect)
+        self._lines = source.lines(dialect)
 
     def __iter__(self) -> Iterator[dict[str, Any] | Damaged]:
         try:
             for line in self._lines:
+                if isinstance(line, TooLong):
+                    yield Damaged(OVERLONG, line)
+                    continue
                 if line.isspace():
                     continue
                 try:

@@ -8,23 +8,25 @@ both sides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlencode, urlsplit
 
-import feedparser
 from pydantic import Field
 
 from listener.collectors import Cursor, Options, Page, Reject
 from listener.collectors.http import Guard, NetOptions, Unreadable
 from listener.collectors.packing import Grammar, search_queries
-from listener.collectors.reading import kept, maybe_when
+from listener.collectors.reading import feed_in, kept, maybe_when, name_of_address
 from listener.collectors.rss_payloads import entry_payload, to_post
 from listener.collectors.walk import NetCollector
 from listener.errors import AuthError, PlatformError
 from listener.mention import Query, epoch
 
 if TYPE_CHECKING:
+    import requests
+
     from listener.matching import BrandTerms
 
 
@@ -66,7 +68,7 @@ class Rss(NetCollector):
         assert isinstance(options, RssOptions)
         names = tuple(b.brand for b in brands)
         terms = tuple(n for b in brands for n in b.names)
-        feeds = [Query(f"feed:{url}", names, terms) for url in options.feeds]
+        feeds = [Query(f"feed:{name_of_address(url)}", names, terms) for url in options.feeds]
         if not options.google_news:
             return feeds, []
         news, left = search_queries(brands, cls.grammar, kind="news")
@@ -81,7 +83,7 @@ class Rss(NetCollector):
         """The feed that a query is read from."""
         kind, _, rest = query.name.partition(":")
         if kind == "feed":
-            return rest
+            return next((url for url in self.wants.feeds if name_of_address(url) == rest), rest)
         country, _, language = self.wants.edition.partition(":")
         asked = {
             "q": self.query_text(query),
@@ -115,14 +117,21 @@ class Rss(NetCollector):
             raise PlatformError(
                 f"rss: {self.guard.redact(url)} answered {answer.status_code}; check the address"
             )
-        feed = feedparser.parse(answer.content)
+        feed = feed_in(answer.content, _encoding_of(answer))
         if not feed.version and not feed.entries:
             text = answer.content[:40_000].decode("utf-8", "replace")
             reject = Reject("a page that is no feed", self.guard.redact(url), kept(text))
             raise Unreadable(f"rss: {self.guard.redact(url)} is no feed", reject)
-        payloads = [entry_payload(entry, feed.feed, url) for entry in feed.entries]
-        times = [epoch(t) for p in payloads if (t := maybe_when(p["published"])) is not None]
+        payloads = [
+            entry_payload(entry, feed.feed, self.guard.redact(url)) for entry in feed.entries
+        ]
+        now = epoch(self.now())
+        # An entry that is dated ahead tells nothing of what was there at a look.
+        found = (epoch(t) for p in payloads if (t := maybe_when(p["published"])) is not None)
+        times = [t for t in found if t <= now]
         before = seen.get("newest")
+        if before is not None and before > now:
+            before = None
         rolled = bool(before and times and min(times) > before)
         state = {
             "etag": answer.headers.get("ETag"),
@@ -136,5 +145,13 @@ class Rss(NetCollector):
             complete=True,
             truncated=rolled,
             hole=(before, min(times)) if before and rolled else None,
-            window=(min(times, default=None), epoch(self.now())),
+            window=(min(times, default=None), now),
         )
+
+
+def _encoding_of(answer: requests.Response) -> dict[str, str]:
+    """The charset that the server names, where the feed itself names none."""
+    if re.match(rb"\s*<\?xml[^>]*\bencoding\s*=", answer.content[:400]):
+        return {}
+    kind = answer.headers.get("Content-Type", "")
+    return {"content-type": kind} if "charset" in kind.lower() else {}

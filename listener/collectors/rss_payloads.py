@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from calendar import timegm
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from listener.collectors import reading as r
-from listener.mention import Author, Post
+from listener.mention import Author, Post, moment
 
 
 def entry_payload(entry: Any, feed: Any, feed_url: str) -> dict[str, Any]:
@@ -17,15 +18,35 @@ def entry_payload(entry: Any, feed: Any, feed_url: str) -> dict[str, Any]:
         "entry_id": entry.get("id") or entry.get("link"),
         "title": entry.get("title"),
         "content": html,
-        "link": entry.get("link"),
+        "link": _absolute(feed_url, entry.get("link")),
         "author": entry.get("author") or (entry.get("source") or {}).get("title"),
-        "published": dict.get(entry, "published") or dict.get(entry, "updated"),
-        "updated": dict.get(entry, "updated"),
+        "published": _time(entry, "published") or _time(entry, "updated"),
+        "updated": _time(entry, "updated"),
         "language": (content[0].get("language") if content else None) or feed.get("language"),
         "tags": [t.get("term") for t in entry.get("tags") or []],
         "feed_title": feed.get("title"),
         "feed_url": feed_url,
     }
+
+
+def _absolute(feed_url: str, link: Any) -> Any:
+    """A link as people can open it: some feeds leave their own host out."""
+    if not isinstance(link, str) or not link:
+        return link
+    try:
+        base = urlsplit(feed_url)
+        base = base._replace(netloc=base.netloc.rpartition("@")[2])  # its login opens no page
+        return urljoin(base.geturl(), link)
+    except ValueError:
+        return link
+
+
+def _time(entry: Any, field: str) -> Any:
+    """The date as the feed writes it, or as feedparser reads it where that is no usual form."""
+    stated, parsed = dict.get(entry, field), dict.get(entry, f"{field}_parsed")
+    if parsed is None or r.maybe_when(stated) is not None:
+        return stated
+    return moment(timegm(parsed)).isoformat()
 
 
 def to_post(payload: r.Payload) -> Post:

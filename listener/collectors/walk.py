@@ -134,6 +134,7 @@ class NetCollector(Collector):
                 coverage=Coverage(failed=str(error), requests=requests, cost_usd=cost),
                 rejected=(error.reject,),
             )
+            error.requests, error.cost_usd = 0, 0.0  # the page has counted them
             raise
         except CollectorError as error:
             error.requests, error.cost_usd = self.guard.take()

@@ -51,17 +51,21 @@ def split(body: r.Payload) -> list[dict[str, Any]]:
     """A v2 answer as one payload a post, each with the users and places it speaks of and no
     others."""
     includes = r.mapping(body.get("includes"))
-    users = {u.get("id"): u for u in r.items(includes.get("users")) if isinstance(u, dict)}
-    places = {p.get("id"): p for p in r.items(includes.get("places")) if isinstance(p, dict)}
+    users, places = _by_id(includes.get("users")), _by_id(includes.get("places"))
     data = body.get("data")
     payloads: list[dict[str, Any]] = []
     for tweet in [data] if isinstance(data, dict) else r.items(data):
         fields = r.mapping(tweet)
-        user = users.get(fields.get("author_id"))
-        place = places.get(r.mapping(fields.get("geo")).get("place_id"))
+        user = users.get(r.maybe(fields.get("author_id")))
+        place = places.get(r.maybe(r.mapping(fields.get("geo")).get("place_id")))
         found = {"users": [user] if user else [], "places": [place] if place else []}
         payloads.append({"data": tweet, "includes": {k: v for k, v in found.items() if v}})
     return payloads
+
+
+def _by_id(entries: object) -> dict[str | None, r.Payload]:
+    known = (r.mapping(entry) for entry in r.items(entries))
+    return {entry["id"]: entry for entry in known if r.maybe(entry.get("id"))}
 
 
 def to_post(payload: r.Payload) -> Post:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from listener.errors import StoreBusy, StoreError
+from listener.folding import says
 from listener.schema import migrations
 
 Row = dict[str, Any]
@@ -65,7 +66,7 @@ class Base:
         connection.execute("PRAGMA cache_size = -32000")  # KiB
         # Write the log back after about 32 MB rather than 4: an import commits 2 MB at a time.
         connection.execute("PRAGMA wal_autocheckpoint = 8000")
-        # SQLite's own LIKE and lower() take big and small letters for one in A-Z only.
+        # SQLite's own LIKE and lower() take big and small letters for one in A-Z only, é for no e.
         connection.create_function("says", 2, _says, deterministic=True)
         self._close_those_of_ended_threads(connection)
         return Database(connection)
@@ -208,20 +209,9 @@ def marks(items: Sequence[Any] | Iterable[Any]) -> str:
     return ", ".join("?" for _ in items)
 
 
-def one_case(text: str) -> str:
-    """A text in which big and small letters are one, as Unicode folds them (ß is ss, ς is σ).
-
-    Turkish has i and ı, İ and I, where others have i and I: all four are one here, as a search cannot
-    know whose words it looks through.
-    """
-    if text.isascii():  # most posts, for which lower() says the same sooner
-        return text.lower()
-    return text.casefold().replace("i\u0307", "i").replace("ı", "i")
-
-
 def _says(text: str | None, words: str) -> bool:
-    """Whether a text holds words that went through :func:`one_case`; a function of the SQL."""
-    return text is not None and words in one_case(text)
+    """``says`` as a function of the SQL, where a text may be missing."""
+    return text is not None and says(text, words)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

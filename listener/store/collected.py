@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -21,9 +21,9 @@ _POST_COLUMNS = (
     "reply_to", "repost_of", "language_tag", "country_tag", "place_name", "lat", "lon", "likes",
     "replies", "reposts", "views", "links", "edited_at", "from_brand", "demo", "digest",
 )  # fmt: skip
-# An update keeps when we first saw the post, its source, its thread (which may have been joined
-# since) and everything that stages have added.
-_KEEP = {"key", "platform", "native_id", "source", "seen_at", "thread", "demo"}
+# An update keeps when the post was written (its mentions are counted by that), when we first saw it,
+# its source, its thread (which may have been joined since) and everything that stages have added.
+_KEEP = {"key", "platform", "native_id", "source", "created_at", "seen_at", "thread", "demo"}
 _INSERT_POST = (
     f"INSERT INTO posts ({', '.join(_POST_COLUMNS)}) VALUES ({marks(_POST_COLUMNS)}) "
     "ON CONFLICT (key) DO UPDATE SET "
@@ -114,6 +114,7 @@ class Collected(Base):
             before = self._digests(db, list(latest))
             new = [k for k in latest if k not in before]
             changed = [k for k in latest if k in before and before[k] not in (None, digests[k])]
+            moved = self._moved(db, page, latest, before) if page.retimed else []
             edited = self._edited(db, changed, page, latest)
             known = [k for k in latest if before.get(k) is not None and k not in edited]
             named = self._newly_named(db, known, latest, matches, from_brand)
@@ -135,12 +136,14 @@ class Collected(Base):
                 [(p.key, _json(p.raw), now) for p in fresh if p.raw],
             )
             self._join_threads(db, fresh, threads)
+            _move(db, [(k, epoch(page.posts[latest[k]].created_at)) for k in moved])
             self._save_mentions(db, page, latest, new, edited, named, matches, brands, rules, now)
             self._touch_threads(db, page, fresh, threads, named, matches, latest, brands, now)
             self._tombstones(db, platform, page.deleted, now)
             matched = sum(1 for found in matches if found)
+            updated = len({*changed, *moved})
             saved = Saved(
-                len(new), len(changed), len(page.posts) - len(new) - len(changed), matched,
+                len(new), updated, len(page.posts) - len(new) - updated, matched,
                 len(page.rejected),
             )  # fmt: skip
             self._ledger(db, page, saved, source, platform, query, now)
@@ -158,6 +161,23 @@ class Collected(Base):
                 {row[0]: row[1] if row[2] is None else None for row in db.execute(sql, part)}
             )
         return found
+
+    def _moved(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        latest: Mapping[str, int],
+        before: Mapping[str, bytes | None],
+    ) -> list[str]:
+        """Of these posts those that are stored, not deleted, under another time than they have now."""
+        keys = [key for key in latest if before.get(key) is not None]
+        times: dict[str, int] = {}
+        for at in range(0, len(keys), CHUNK):
+            part = keys[at : at + CHUNK]
+            times.update(
+                db.execute(f"SELECT key, created_at FROM posts WHERE key IN ({marks(part)})", part)
+            )
+        return [k for k in keys if times[k] != epoch(page.posts[latest[k]].created_at)]
 
     def handles_of(self, keys: Sequence[str]) -> dict[str, str | None]:
         """The author's handle of each of these posts that is stored."""
@@ -378,43 +398,60 @@ class Collected(Base):
     def save_failure(
         self, *, source: str, platform: str, query: str, reason: str, now: int,
         limited: bool = False, open_until: int | None = None, held_by: str | None = None,
-        requests: int = 1, cost_usd: float = 0.0, host: str = "",
+        requests: int = 1, cost_usd: float = 0.0, failing: bool = True,
     ) -> None:  # fmt: skip
         """A request that gave nothing goes into the ledger too: a hole is shown as a hole.
 
-        The source is held back until ``open_until`` by the ``budget``, the ``login`` or the
-        ``platform``; or only this ``host`` of it.
+        The source as a whole fails, and is held back until ``open_until`` by the ``budget``, the
+        ``login`` or the ``platform``; not ``failing``: its others may well answer.
         """
         with self.write() as db:
-            db.execute(
-                "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
-                "matched, rejected, truncated, limited, failed, requests, cost_usd) "
-                "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
-                (now, source, platform, query, int(limited), reason, requests, cost_usd),
-            )
-            if host:
+            _failed_request(db, source, platform, query, reason, now, limited, requests, cost_usd)
+            if failing:
                 db.execute(
-                    "INSERT INTO host_holds (source, host, open_until, held_by, last_error, failures) "
-                    "VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (source, host) DO UPDATE SET "
-                    "open_until = excluded.open_until, held_by = excluded.held_by, "
-                    "last_error = excluded.last_error, failures = host_holds.failures + 1",
-                    (source, host, open_until, held_by, reason),
+                    "UPDATE health SET failures = failures + 1, open_until = ?, held_by = ? "
+                    "WHERE source = ?",
+                    (open_until, held_by, source),
                 )
-                db.execute(
-                    "INSERT INTO health (source, platform, last_error_at, last_error, failures) "
-                    "VALUES (?, ?, ?, ?, 1) ON CONFLICT (source) DO UPDATE SET "
-                    "last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
-                    "failures = health.failures + 1",
-                    (source, platform, now, reason),
-                )
-                return
+
+    def hold_queries(
+        self, *, source: str, platform: str, query: str, reason: str, now: int, host: str,
+        of_host: bool, held: Mapping[str, Mapping[str, float]], open_until: int, before: int,
+        held_by: str = "platform", failures: int = 1, limited: bool = False, requests: int = 1,
+        cost_usd: float = 0.0, heard: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """A failure of ``query`` goes into the ledger; ``held`` are left alone until ``open_until``.
+
+        Those are queries of one host, each with the part of each brand's posts that it brings: the one
+        that failed, or all of them, where what failed is ``of_host``. They were heard last when they
+        were last answered ``before`` this round; those of ``heard``, in it.
+        """
+        with self.write() as db:
+            _failed_request(db, source, platform, query, reason, now, limited, requests, cost_usd)
+            db.executemany(
+                "INSERT INTO query_holds (source, host, query, of_host, heard_at, shares, open_until, "
+                "held_by, last_error, failures) VALUES (?, ?, ?, ?, (SELECT MAX(at) FROM coverage "
+                "WHERE source = ? AND query = ? AND failed IS NULL AND at < ?), ?, ?, ?, ?, ?) "
+                "ON CONFLICT (source, host, query) DO UPDATE SET of_host = excluded.of_host, "
+                "open_until = excluded.open_until, held_by = excluded.held_by, "
+                "last_error = excluded.last_error, failures = excluded.failures",
+                [
+                    (
+                        source, host, name, int(of_host),
+                        source, name, now + 1 if name in heard else before,
+                        _json(shares), open_until, held_by, reason, failures,
+                    )
+                    for name, shares in held.items()
+                ],
+            )  # fmt: skip
+
+    def source_failed(self, source: str, reason: str, now: int) -> None:
+        """Nothing that was asked of this source in a round was answered."""
+        with self.write() as db:
             db.execute(
-                "INSERT INTO health (source, platform, last_error_at, last_error, failures, "
-                "open_until, held_by) VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (source) DO UPDATE "
-                "SET last_error_at = excluded.last_error_at, last_error = excluded.last_error, "
-                "failures = health.failures + 1, open_until = excluded.open_until, "
-                "held_by = excluded.held_by",
-                (source, platform, now, reason, open_until, held_by),
+                "UPDATE health SET failures = failures + 1, last_error_at = ?, last_error = ? "
+                "WHERE source = ?",
+                (now, reason, source),
             )
 
     def holds(self) -> dict[str, Row]:
@@ -432,19 +469,55 @@ class Collected(Base):
                 "UPDATE health SET open_until = NULL, held_by = NULL WHERE source = ?", (source,)
             )
 
-    def host_holds(self, source: str) -> dict[str, Row]:
-        """``open_until, held_by, last_error, failures`` of the source's hosts that failed when they
-        were last asked, by host; a hold may be over by now."""
-        rows = self.rows(
-            "SELECT host, open_until, held_by, last_error, failures FROM host_holds WHERE source = ?",
-            (source,),
-        )
-        return {row["host"]: row for row in rows}
+    def query_holds(self, source: str) -> list[Row]:
+        """The source's queries that failed when they were last asked, and those of a host that did
+        (``of_host``); ``open_until`` may be over by now."""
+        return self.rows("SELECT * FROM query_holds WHERE source = ?", (source,))
 
-    def release_host(self, source: str, host: str) -> None:
-        """This host answers, or nothing holds it back any more."""
+    def release_query(self, source: str, host: str, query: str) -> bool:
+        """This query was answered; True where it had failed before."""
+        # '' is a host's wait of a store from before, which did not name the queries.
+        key = (source, host, query)
+        where = "WHERE source = ? AND host = ? AND query IN (?, '')"
+        if self.value(f"SELECT COUNT(*) FROM query_holds {where}", key) == 0:
+            return False
         with self.write() as db:
-            db.execute("DELETE FROM host_holds WHERE source = ? AND host = ?", (source, host))
+            db.execute(f"DELETE FROM query_holds {where}", key)
+        return True
+
+    def end_wait(self, source: str, host: str, query: str, now: int) -> None:
+        """This query may be asked again."""
+        with self.write() as db:
+            db.execute(
+                "UPDATE query_holds SET open_until = ? WHERE source = ? AND host = ? AND query = ?",
+                (now, source, host, query),
+            )
+
+    def forget_holds(self, source: str, planned: Collection[tuple[str, str]], now: int) -> None:
+        """What is asked no more (``planned`` are hosts and queries that are) fails no more; a host's
+        wait is kept to."""
+        gone = [
+            (source, row["host"], row["query"])
+            for row in self.query_holds(source)
+            if (row["host"], row["query"]) not in planned
+            and (row["open_until"] <= now or not row["of_host"])
+        ]
+        if gone:
+            with self.write() as db:
+                db.executemany(
+                    "DELETE FROM query_holds WHERE source = ? AND host = ? AND query = ?", gone
+                )
+
+    def brought(self, since: int) -> dict[tuple[str, str], int]:
+        """New posts that name a brand, by source and query: of a page, at most as many as were new
+        and as named one."""
+        rows = self.rows(
+            "SELECT source, query, SUM(CASE WHEN new < matched THEN new ELSE matched END) AS posts "
+            "FROM coverage WHERE source IN (SELECT source FROM health) AND at >= ? "
+            "GROUP BY source, query",
+            (since,),
+        )
+        return {(row["source"], row["query"]): int(row["posts"]) for row in rows}
 
     def imported(self, fingerprint: str) -> Cursor | None:
         """Where an import of this very file ended, under whatever name: its rows keep their keys."""
@@ -527,6 +600,52 @@ def _drop_open_cases(db: sqlite3.Connection, key: str) -> None:
     db.execute(f"DELETE {waiting}", (key,))
 
 
+def _failed_request(
+    db: sqlite3.Connection, source: str, platform: str, query: str, reason: str, now: int,
+    limited: bool, requests: int, cost_usd: float,
+) -> None:  # fmt: skip
+    db.execute(
+        "INSERT INTO coverage (at, source, platform, query, returned, new, updated, "
+        "matched, rejected, truncated, limited, failed, requests, cost_usd) "
+        "VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, ?, ?, ?)",
+        (now, source, platform, query, int(limited), reason, requests, cost_usd),
+    )
+    db.execute(
+        "INSERT INTO health (source, platform, last_error_at, last_error) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (source) DO UPDATE SET last_error_at = excluded.last_error_at, "
+        "last_error = excluded.last_error",
+        (source, platform, now, reason),
+    )
+
+
+def _move(db: sqlite3.Connection, times: Sequence[tuple[str, int]]) -> None:
+    """Put posts under another time, with all that goes by it: hours are counted, threads flagged anew.
+
+    Spikes that these posts were the evidence of are found anew, unless somebody was told of them.
+    """
+    for key, at in times:
+        hours = "INSERT OR IGNORE INTO touched_hours SELECT hour FROM mentions WHERE key = ?"
+        db.execute(hours, (key,))
+        db.execute("UPDATE posts SET created_at = ? WHERE key = ?", (at, key))
+        db.execute(
+            "UPDATE mentions SET created_at = ?, hour = ? WHERE key = ?", (at, at - at % 3600, key)
+        )
+        db.execute(hours, (key,))
+        db.execute("UPDATE cases SET published_at = ? WHERE key = ?", (at, key))
+        db.execute(
+            "UPDATE threads SET touched = 1 WHERE thread = (SELECT thread FROM posts WHERE key = ?)",
+            (key,),
+        )
+    for begin in range(0, len(times), CHUNK):
+        part = [key for key, _ in times[begin : begin + CHUNK]]
+        db.execute(
+            "DELETE FROM spikes WHERE id IN (SELECT spike_id FROM spike_posts WHERE key IN "
+            f"({marks(part)})) AND id NOT IN (SELECT spike_id FROM digest_spikes) "
+            "AND id NOT IN (SELECT spike_id FROM alerts WHERE spike_id IS NOT NULL)",
+            part,
+        )
+
+
 def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor, now: int) -> None:
     db.execute(
         "INSERT INTO cursors (source, query, cursor, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT "
@@ -538,10 +657,22 @@ def _save_cursor(db: sqlite3.Connection, source: str, query: str, cursor: Cursor
 def _save_rejects(
     db: sqlite3.Connection, source: str, rejected: Sequence[Reject], now: int
 ) -> None:
+    """Keep what could not be read, each once: a file is imported again, an answer asked for again.
+
+    What ``retention`` emptied in between is known by its place and reason, and is whole again.
+    """
+    fresh = []
+    for r in rejected:
+        payload = r.payload[:100_000].encode("utf-8", "replace").decode()
+        known = db.execute(
+            "UPDATE rejects SET at = ?, payload = ? WHERE id = (SELECT id FROM rejects WHERE "
+            "source = ? AND place IS ? AND reason = ? AND payload IN (?, '') LIMIT 1)",
+            (now, payload, source, r.where, r.reason, payload),
+        ).rowcount
+        if not known:
+            fresh.append((now, source, r.reason, r.where, payload))
     _many(
-        db,
-        "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
-        [(now, source, r.reason, r.where, r.payload[:100_000]) for r in rejected],
+        db, "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)", fresh
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from listener.coverage import Hole, unknown_hours
-from listener.store.base import Base, Row, lock_holder, marks, one_case
+from listener.folding import searched
+from listener.store.base import Base, Row, lock_holder, marks
 
 OUTAGE = 3 * 86_400  # after so long without a source, the others by themselves are the usual
+LIKE_MOST = 1000  # letters of a search; SQLite refuses patterns of more than 50,000 bytes
 _POSTS_OF = {"jetstream": "bluesky"}  # whose posts a source brings, where it is not its own name
 _COUNTED = ("hour", "brand", "platform", "country", "region", "language", "label")
 
@@ -71,6 +74,28 @@ _MENTION = """
 """
 
 
+_WAITS = (
+    "c.thread_state = 'unanswered' AND c.state IN ('open', 'claimed') AND m.wrong = 0 "
+    "AND m.copy = 0 AND p.deleted_at IS NULL"
+)
+
+
+def _saying(words: str) -> tuple[str, list[str]]:
+    """The condition that a post holds these words, and its parameters.
+
+    A text of ASCII alone can be asked in SQLite's own terms, at a fraction of the cost of a call; the
+    bytes of any other are more than its letters.
+    """
+    wanted = searched(words) or words  # of a lone accent nothing is left: it is in no post
+    others = "length(CAST(p.text AS BLOB)) <> length(p.text) AND says(p.text, ?)"
+    if not wanted.isascii():
+        return f"({others})", [wanted]
+    if len(wanted) > LIKE_MOST or "\0" in wanted:
+        return "says(p.text, ?)", [wanted]
+    like = wanted.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"(p.text LIKE ? ESCAPE '\\' OR ({others}))", [f"%{like}%", wanted]
+
+
 class Reads(Base):
     """Reads that write nothing."""
 
@@ -91,6 +116,10 @@ class Reads(Base):
             values,
         )
 
+    def brands(self) -> set[str]:
+        """The brands that have a mention."""
+        return {row["brand"] for row in self.rows("SELECT DISTINCT brand FROM mentions")}
+
     def span(self, brands: Sequence[str] = ()) -> tuple[int, int] | None:
         """The first and last hour that has mentions, or None when there is none."""
         clause, values = Filter(brands=tuple(brands)).where("hour")
@@ -107,8 +136,11 @@ class Reads(Base):
         holes = self._holes(where.since or 0, now)
         if not holes:
             return []
-        posts = {row["platform"]: row["posts"] for row in self.counts_by(["platform"], where)}
-        return unknown_hours(holes, posts)
+        by_brand: dict[str, dict[str, int]] = {}
+        for row in self.counts_by(["platform", "brand"], where):
+            by_brand.setdefault(row["platform"], {})[row["brand"]] = row["posts"]
+        posts = {platform: sum(brands.values()) for platform, brands in by_brand.items()}
+        return unknown_hours([hole.of(by_brand.get(hole.platform, {})) for hole in holes], posts)
 
     def gaps_by_brand(self, since: int, now: int) -> dict[str, list[tuple[int, int]]]:
         """As ``gaps``, for each brand by itself: they live on different platforms."""
@@ -118,31 +150,40 @@ class Reads(Base):
         posts: dict[str, dict[str, int]] = {}
         for row in self.counts_by(["brand", "platform"], Filter(since=since)):
             posts.setdefault(row["brand"], {})[row["platform"]] = row["posts"]
-        return {brand: unknown_hours(holes, by_platform) for brand, by_platform in posts.items()}
+        return {
+            brand: unknown_hours([hole.of({brand: 1}) for hole in holes], by_platform)
+            for brand, by_platform in posts.items()
+        }
 
     def _holes(self, since: int, now: int) -> list[Hole]:
-        """What sources left out, and the time since those that fail now were last heard.
+        """What sources left out, and the time since those that fail now were last heard; of a source
+        that is heard, the time since those of its queries that fail now were.
 
-        A source that answers again walks back to where it stood, or tells the hole that it cannot
-        fill; so a failure of the past leaves nothing else behind.
+        One that answers again walks back to where it stood, or tells the hole that it cannot fill; so
+        a failure of the past leaves nothing else behind.
         """
         told = self.rows(
-            "SELECT DISTINCT platform, hole_start, hole_end FROM coverage WHERE hole_end > ?",
+            "SELECT DISTINCT platform, hole_start, hole_end, NULL AS shares FROM coverage "
+            "WHERE hole_end > ?",
             (since,),
         )
         # The hour that is running is judged by what has come so far, as ever: what is missing in it
         # can make it look quieter, never louder.
+        hour = now - now % 3600
         failing = self.rows(
-            "SELECT platform, last_ok_at AS hole_start, "
-            "CASE WHEN last_ok_at + ? < ? THEN last_ok_at + ? ELSE ? END AS hole_end "
-            "FROM health WHERE failures > 0 AND last_ok_at IS NOT NULL",
-            (OUTAGE, now - now % 3600, OUTAGE, now - now % 3600),
+            "SELECT platform, last_ok_at AS hole_start, NULL AS shares FROM health "
+            "WHERE failures > 0 AND last_ok_at IS NOT NULL UNION ALL "
+            "SELECT h.platform, q.heard_at AS hole_start, q.shares FROM query_holds q "
+            "JOIN health h ON h.source = q.source WHERE q.heard_at IS NOT NULL AND q.shares <> '{}'"
         )
+        for row in failing:
+            row["hole_end"] = min(row["hole_start"] + OUTAGE, hour)
         return [
             Hole(
                 _POSTS_OF.get(row["platform"], row["platform"]),
                 max(since, row["hole_start"]),
                 row["hole_end"],
+                shares=None if row["shares"] is None else json.loads(row["shares"]),
             )
             for row in [*told, *failing]
             if row["hole_end"] > max(since, row["hole_start"])
@@ -163,25 +204,38 @@ class Reads(Base):
     def mentions(
         self, where: Filter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False,
         contains: str | None = None, thread_state: str | None = None, opening: bool = False,
+        basis: str | None = None, spelling: tuple[str, str] | None = None,
     ) -> list[Row]:  # fmt: skip
-        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small.
+        """Mentions with their posts, newest first; ``contains`` is words of the text, big or small,
+        with accents or without.
 
         With ``thread_state`` (answered, unanswered, unknown) only those whose thread is in it; with
-        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts.
+        ``opening`` only the first of its brand in each thread: what ``case_counts`` counts. With
+        ``basis`` only those whose place is known by it ("": not placed yet), as ``basis_counts`` has
+        them; with ``spelling``, a variant and its kind, all that it found, as ``variant_hits`` counts
+        them: those that a person marked as not the brand are among them.
         """
         clause, values = where.where("created_at", "m.", null=True)
         if contains:
-            clause += " AND says(p.text, ?)"
-            values.append(one_case(contains))
+            found, more = _saying(contains)
+            clause += f" AND {found}"
+            values += more
         if thread_state is not None:
             clause += " AND c.thread_state = ?"
             values.append(thread_state)
         if opening:
             clause += " AND c.opening = 1"
+        if basis is not None:
+            clause += " AND COALESCE(m.basis, '') = ?"
+            values.append(basis)
+        if spelling is not None:
+            clause += " AND m.variant = ? AND m.kind = ?"
+            values += spelling
+        else:
+            clause += " AND m.wrong = 0"
         order = "ASC" if oldest_first else "DESC"
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND m.wrong = 0 ORDER BY m.created_at {order}, m.key "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} ORDER BY m.created_at {order}, m.key LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
 
@@ -222,16 +276,43 @@ class Reads(Base):
         """How many posts of a conversation are stored."""
         return int(self.value("SELECT COUNT(*) FROM posts WHERE thread = ?", (thread,)))
 
-    def unanswered(self, where: Filter, *, limit: int = 50, offset: int = 0) -> list[Row]:
-        """Mentions nobody answered, first due first; unknown threads are counted apart."""
+    def unanswered(
+        self, where: Filter, *, limit: int = 50, offset: int = 0,
+        due: tuple[int | None, int | None] = (None, None),
+    ) -> list[Row]:  # fmt: skip
+        """Mentions nobody answered, first due first; unknown threads are counted apart.
+
+        With ``due``, two moments, those that are due after the first and by the second; what has no
+        time to be due by is due after every first and by no second.
+        """
         clause, values = where.where("created_at", "m.", null=True)
+        after, by = due
+        if after is not None:
+            clause += " AND (c.due_at IS NULL OR c.due_at > ?)"
+            values.append(after)
+        if by is not None:
+            clause += " AND c.due_at <= ?"
+            values.append(by)
         return self.rows(
-            f"{_MENTION} WHERE {clause} AND c.thread_state = 'unanswered' "
-            "AND c.state IN ('open', 'claimed') AND m.wrong = 0 AND m.copy = 0 "
-            "AND p.deleted_at IS NULL ORDER BY c.due_at, m.created_at, m.key, m.brand "
-            "LIMIT ? OFFSET ?",
+            f"{_MENTION} WHERE {clause} AND {_WAITS} "
+            "ORDER BY c.due_at, m.created_at, m.key, m.brand LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )
+
+    def waiting(self, where: Filter, now: int, soon: int) -> Row:
+        """How many of ``unanswered`` there are: ``late`` (due by now), due in the ``soon`` seconds
+        after that, and ``later`` (or at no time)."""
+        clause, values = where.where("created_at", "m.", null=True)
+        row = self.one(
+            "SELECT COUNT(*) AS waiting, COALESCE(SUM(c.due_at <= ?), 0) AS late, "
+            "COALESCE(SUM(c.due_at > ? AND c.due_at <= ?), 0) AS soon "
+            "FROM mentions m JOIN posts p ON p.key = m.key "
+            f"JOIN cases c ON c.key = m.key AND c.brand = m.brand WHERE {clause} AND {_WAITS}",
+            [now, now, now + soon, *values],
+        )
+        assert row is not None
+        later = row["waiting"] - row["late"] - row["soon"]
+        return {"late": row["late"], "soon": row["soon"], "later": later}
 
     def due_between(self, brand: str, since: int, until: int) -> list[Row]:
         """A brand's unanswered mentions whose answer is due in a span of time, first due first.
@@ -329,6 +410,17 @@ class Reads(Base):
             "SELECT * FROM coverage WHERE at >= ? ORDER BY id DESC LIMIT ?", (since, limit)
         )
 
+    def rejects(self, limit: int = 50, offset: int = 0) -> list[Row]:
+        """Rows that could not be read, newest first: ``at, source, reason, place, payload``.
+
+        ``payload`` is empty where its time in retention is over.
+        """
+        return self.rows(
+            "SELECT at, source, reason, place, payload FROM rejects ORDER BY id DESC "
+            "LIMIT ? OFFSET ?",
+            (limit, offset),
+        )
+
     def faults(self, since: int = 0, limit: int = 50) -> list[Row]:
         """Requests of the ledger that failed, were held back or cut short, newest first.
 
@@ -344,6 +436,10 @@ class Reads(Base):
         """Whether any post here is made up, so that every page can say so."""
         return bool(self.value("SELECT EXISTS (SELECT 1 FROM mentions WHERE demo = 1)"))
 
+    def has_real(self) -> bool:
+        """Whether any post here was written by somebody."""
+        return bool(self.value("SELECT EXISTS (SELECT 1 FROM posts WHERE demo = 0)"))
+
     def _sources(self, now: int) -> list[Row]:
         rows = self.rows(
             "SELECT h.*, (SELECT COALESCE(SUM(requests), 0) FROM coverage c WHERE "
@@ -351,14 +447,29 @@ class Reads(Base):
             "coverage c WHERE c.source = h.source) AS cost_usd, (SELECT COALESCE(SUM(new), 0) "
             "FROM coverage c WHERE c.source = h.source) AS posts FROM health h"
         )
-        waiting: dict[str, list[Row]] = {}
+        hosts: dict[str, list[Row]] = {}
         for row in self.rows(
-            "SELECT source, host, open_until, last_error FROM host_holds WHERE open_until > ? "
-            "ORDER BY open_until",
+            "SELECT source, host, MAX(heard_at) AS heard_at, open_until, last_error "
+            "FROM query_holds WHERE of_host = 1 AND open_until > ? "
+            "GROUP BY source, host, open_until, last_error ORDER BY open_until, host",
             (now,),
         ):
-            waiting.setdefault(row.pop("source"), []).append(row)
-        return [{**row, "waiting_hosts": waiting.get(row["source"], [])} for row in rows]
+            hosts.setdefault(row.pop("source"), []).append(row)
+        queries: dict[str, list[Row]] = {}
+        for row in self.rows(
+            "SELECT source, query, heard_at, failures, open_until, last_error FROM query_holds "
+            "WHERE query <> '' AND (of_host = 0 OR open_until <= ?) ORDER BY heard_at, query",
+            (now,),
+        ):
+            queries.setdefault(row.pop("source"), []).append(row)
+        return [
+            {
+                **row,
+                "waiting_hosts": hosts.get(row["source"], []),
+                "failing_queries": queries.get(row["source"], []),
+            }
+            for row in rows
+        ]
 
     def status(self, now: int) -> Row:
         """Counts by stage, what waits, sources, size and model: the public shape of ``status``."""

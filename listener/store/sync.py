@@ -42,14 +42,15 @@ class Sync(Base):
             (max(after, f"{platform}:"), f"{platform};", *by, limit),
         )
 
-    def save_rechecked(self, source: str, after: str, now: int) -> None:
-        """Where the round stands; an empty ``after`` begins the next one."""
+    def save_rechecked(self, source: str, after: str, now: int, *, failed: bool = False) -> None:
+        """Where the round stands; an empty ``after`` begins the next one. ``failed``: what comes next
+        has failed once."""
         with self.write() as db:
             db.execute(
                 "INSERT INTO cursors (source, query, cursor, updated_at) VALUES (?, 'recheck', ?, ?) "
                 "ON CONFLICT (source, query) DO UPDATE SET cursor = excluded.cursor, "
                 "updated_at = excluded.updated_at",
-                (source, json.dumps({"after": after}), now),
+                (source, json.dumps({"after": after, **({"failed": True} if failed else {})}), now),
             )
 
     def threads_to_read(self, platform: str, *, since: int, before: int, limit: int) -> list[Row]:

@@ -232,7 +232,7 @@ def test_a_country_opens_its_posts_and_a_spike_its_evidence(visit: Any) -> None:
     assert page.locator(".gs-post").count() > 0
     page = v.open("?span=7d")
     page.click(".gs-spike a")
-    page.wait_for_url("**/spikes?spike=*")
+    page.wait_for_url("**/spikes?*spike=*")
     v.settle()
     assert page.locator(".gs-post").count() > 0
     assert v.strangers() == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dashboard import charts, look
+from listener.gazetteer import gazetteer
 from listener.mention import epoch
 from listener.store import Store
 from tests.dashboard import seed
@@ -64,3 +65,44 @@ def test_a_day_on_trends_and_on_the_wall_is_a_day(
     assert size > HOUR
     assert all(t % size == 0 for t in net["from_s"])
     assert net["from_s"].iloc[0] < net["at_s"].iloc[0] == volume["at_s"].iloc[0]
+
+
+def test_every_country_that_a_place_can_be_in_has_its_full_name_and_its_own_middle() -> None:
+    """Australia bore the name, and the ring of its spikes the place, of a reef in the Timor Sea."""
+    known, names = charts.world(), charts.names()
+    assert names["AU"] == "Australia"
+    east, north = known["points"]["AU"]
+    assert 125 < east < 145
+    assert -32 < north < -18
+    of_the_past = {"AN", "CS"}
+    assert set(gazetteer().countries) - of_the_past <= set(names)
+    assert [n for n in names.values() if n.endswith(".") or "Is." in n] == []
+    shapes = known["topology"]["objects"]["countries"]["geometries"]
+    told = {s["properties"]["code"]: s["properties"]["name"] for s in shapes}
+    begins = {code: name[0] for code, name in told.items() if code}
+    begins |= {"CD": "D", "MK": "N", "SZ": "E"}  # said otherwise since the shapes were drawn
+    assert {code: names[code][0] for code in begins} == begins
+
+
+def test_requests_of_a_few_minutes_are_told_apart_by_seconds() -> None:
+    row = {"source": "rss", "returned": 1, "new": 1, "limited": 0, "failed": None, "truncated": 0}
+    for seconds, form in ((60, "%H:%M:%S"), (3600, "%H:%M")):
+        rows = [{**row, "at": NOW}, {**row, "at": NOW + seconds}]
+        spec = charts.ledger(rows, look.LIGHT, UTC).spec
+        assert spec["encoding"]["x"]["axis"]["format"] == form
+
+
+def test_a_point_between_two_gaps_is_seen() -> None:
+    hours = [{"at": NOW + 3600 * n, "end": NOW + 3600 * (n + 1), "posts": posts, "judged": 0}
+             for n, posts in enumerate((4.0, 5.0, None, 6.0, None, 7.0, 8.0))]  # fmt: skip
+    rows = charts.volume(hours, [], [], look.LIGHT, UTC).rows
+    assert rows["alone"].tolist() == [False, False, False, True, False, False, False]
+
+
+def test_the_time_of_a_spike_is_not_drawn_as_a_gap_is() -> None:
+    spec = charts.volume([], [], [], look.LIGHT, UTC).spec
+    marks = {str(layer["transform"][0]["filter"]): layer for layer in spec["layer"]}
+    spike, gap = (marks[f"datum.kind == '{kind}'"] for kind in ("stretch", "gap"))
+    assert "y" not in gap["encoding"], "over the whole height"
+    assert spike["encoding"]["y"]["value"] == 0
+    assert spike["encoding"]["y2"]["value"] < 10

@@ -65,7 +65,7 @@ def test_hostile_posts_stay_text(text: str) -> None:
     )  # fmt: skip
     for body in (
         pieces.post(hostile, {}, 5_000), pieces.post(hostile, {}, 5_000, full=True),
-        pieces.waiting([hostile], {}, 5_000), pieces.post_links(hostile),
+        pieces.waiting([hostile], {}, 5_000), pieces.post_links(hostile, {}),
         pieces.conversation(
             [{"key": text, "text": text, "created_at": 1, "author_handle": text}], "k", seed.NOW.tzinfo
         ),

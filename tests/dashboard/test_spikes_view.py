@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,32 @@ def test_a_click_says_whether_an_alert_was_worth_it(opened: Open, writable: Path
     assert not app.exception
     with Store(writable) as store:
         assert [a["verdict"] for a in store.alerts()] == ["useful", "useful"]
+        store.add_alert(
+            subject="viral Aurora Air|x:1", channel="log", title="takes off", body="b", rule="all",
+            now=now, spike_id=None,
+        )  # fmt: skip
+        store.mark_alert(max(a["id"] for a in store.alerts()), "sent", now)
     text = page_text(opened("spikes", db=writable))
     assert "useful of those judged" in text
-    assert "<td>100 %</td>" in text
+    assert "<td>2</td><td>2</td><td>0</td><td>0</td>" in text, "nobody could have judged the third"
+    assert "1 alert of other kinds" in text
+    assert '<td class="gs-num">100 %</td>' in text
+
+
+def test_a_theme_says_of_how_many_posts_it_is_the_share() -> None:
+    spike = [replace(p, theme="refund" if i < 5 else None)
+             for i, p in enumerate(posts(100, START, "x y", None, "s"))]  # fmt: skip
+    usual = [replace(p, theme="seats") for p in posts(9, START - 90 * HOUR, "x y", None, "u")]
+    e = found(spike, usual)
+    assert "5 posts: 100 % of those with a theme, 0 % before" in said(row(), e)
+    assert "5 posts · 100 % of those with a theme, 0 % before" in why.evidence(row(), e, {}, {})
+
+
+def test_the_answers_of_a_spike_keep_the_filter_of_the_page() -> None:
+    e = found(posts(40, START, "my flight was cancelled", "DE", "s"))
+    query = {"platform": ["x"], "span": "30d"}
+    text = why.answers(row(), e, why.Recent(3, None, None), {}, UTC, NOW, query)
+    text += why.evidence(row(), e, {}, {}, query)
+    ways = [parse_qs(html.unescape(a)) for a in re.findall(r'href="/\w+\?([^"]*)"', text)]
+    assert {"cause", "post"} <= {key for way in ways for key in way}
+    assert all(way["platform"] == ["x"] and way["span"] == ["30d"] for way in ways)

@@ -194,15 +194,57 @@ def test_the_inbox_goes_on_past_its_first_page(opened: Open, filled: Path) -> No
         waiting = [r["key"] for r in store.unanswered(Filter(), limit=1000)]
     assert len(waiting) > 60
     app = opened("inbox", span="all")
-    assert "1 to 30, first due first" in page_text(app)
+    assert f"1 to 30 of {len(waiting)}, first due first" in page_text(app)
     seen = re.findall(r"post=([^&\"]+)", page_text(app))
     next(b for b in app.button if b.label == "Due later").click().run()
     assert app.query_params["page"] in ("1", ["1"])
-    assert "31 to 60, first due first" in page_text(app)
+    assert f"31 to 60 of {len(waiting)}, first due first" in page_text(app)
     seen += re.findall(r"post=([^&\"]+)", page_text(app))
     assert [unquote(key) for key in seen] == waiting[:60]
     past = page_text(opened("inbox", span="all", page="999"))
     assert "Nobody else is known to wait." in past
+
+
+def test_what_is_due_within_the_hour_is_told_from_what_is_late(
+    opened: Open, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent who promised an answer within the hour need not page past what is late for days."""
+    from listener.store import Filter
+
+    monkeypatch.setenv("GROUNDSWELL_NOW", str(now := epoch(seed.NOW) - 1800))
+    with Store(filled / "seed.db") as store:
+        rows = store.unanswered(Filter(), limit=1000)
+    late = [r["key"] for r in rows if r["due_at"] <= now]
+    soon = [r["key"] for r in rows if now < r["due_at"] <= now + 3600]
+    later = [r["key"] for r in rows if r["due_at"] > now + 3600]
+    assert min(map(len, (late, soon, later))) > 0
+    wall = page_text(opened(span="all"))
+    asked = way(wall, f"{len(late)} over target")
+    assert asked["due"] == ["late"]
+    assert f"1 to 30 of {len(late)}, first due" in page_text(opened("inbox", **asked))
+    for name, keys in (("soon", soon), ("later", later)):
+        text = page_text(opened("inbox", span="all", due=name))
+        assert [unquote(k) for k in re.findall(r"post=([^&\"]+)", text)] == keys[:30]
+    app = opened("inbox", span="all", due="later", page="1")
+    choice = app.button_group[0]
+    assert choice.options == [
+        f"over target: {len(late)}", f"within an hour: {len(soon)}", f"later: {len(later)}",
+    ]  # fmt: skip
+    choice.set_value("soon").run()
+    assert app.query_params["due"] in ("soon", ["soon"])
+    assert "page" not in app.query_params
+    app.button_group[0].set_value(None).run()
+    assert "due" not in app.query_params
+
+
+def test_where_no_thread_was_read_nobody_knows_who_waits(opened: Open, writable: Path) -> None:
+    """The wall said "?", and the inbox beside it 0."""
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE cases SET thread_state = 'unknown', answered_at = NULL")
+    for view in ("live", "inbox"):
+        text = page_text(opened(view, db=writable))
+        assert re.search(r'gs-name">Unanswered</div><div class="gs-value">\?</div>', text), view
+        assert "none known" in text
 
 
 def test_of_past_days_what_is_due_and_open_is_told_by_now(opened: Open, filled: Path) -> None:
@@ -256,6 +298,13 @@ def test_a_figure_of_the_inbox_opens_into_as_many_posts(
         behind = store.mentions(Filter(), limit=1000, thread_state=answer, opening=True)
         assert len(behind) == total > 0
     text = page_text(opened("inbox", span="all"))
+    row = re.search(r"<tr><td>bluesky</td>(.*?)</tr>", text)
+    assert row
+    cell = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>(\d+)<', row[1])
+    assert cell
+    query = parse_qs(html.unescape(cell[1]))
+    assert query["platform"] == ["bluesky"]
+    assert f"{cell[2]} conversation" in page_text(opened("mentions", **query))
     link = re.search(rf'href="/mentions\?([^"]*answer={answer}&amp;first=1)"[^>]*>{total}<', text)
     assert link
     query = {k: v[0] for k, v in parse_qs(html.unescape(link[1])).items()}
@@ -312,6 +361,7 @@ def test_not_this_brand_is_taken_out_and_can_be_undone(opened: Open, writable: P
         assert store.mentions_of([key], brand)[0]["wrong"] == 1
         after = sum(r["posts"] for r in store.counts_by(["brand"], _everything()))
     assert after == before - 1
+    assert f"Not {brand}, and no longer counted: “{brand}: boarding at gate" in page_text(app)
     next(b for b in app.button if b.label == "Undo").click().run()
     with Store(writable) as store:
         assert store.mentions_of([key], brand)[0]["wrong"] == 0
@@ -384,18 +434,22 @@ def test_coverage_says_that_nothing_runs_and_what_failed(opened: Open) -> None:
             {"slow.example": 3000, "down.example": 600},
             "⚠ 2 hosts wait up to 50 min",
         ),
+        ({"": 600}, "⚠ 1 query fails"),
+        ({"": 0, "slow.example": 3000}, "⚠ 1 host waits 50 min, 1 query fails"),
     ],
 )
-def test_coverage_tells_of_a_host_that_is_left_alone(
+def test_coverage_tells_of_a_host_or_a_query_that_is_left_alone(
     opened: Open, writable: Path, waits: dict[str, int], told: str
 ) -> None:
     """Its source is heard by its other hosts, and is not simply fine."""
     now = epoch(seed.NOW)
     with Store(writable) as store:
         for host, seconds in waits.items():
-            store.save_failure(
-                source="feeds", platform="rss", query="all", reason=f"{host} answered 429",
-                now=now - 60, open_until=now + seconds, held_by="platform", host=host,
+            query = f"feed:{host or 'gone'}"
+            store.hold_queries(
+                source="feeds", platform="rss", query=query, reason=f"<{host or query}> failed",
+                now=now - 60, open_until=now + seconds, host=host, of_host=bool(host),
+                held={query: {}}, before=0,
             )  # fmt: skip
         store.save_page(
             Page([], {}), source="feeds", platform="rss", query="all", matches=[],
@@ -403,7 +457,25 @@ def test_coverage_tells_of_a_host_that_is_left_alone(
         )  # fmt: skip
     text = page_text(opened("coverage", db=writable))
     assert told in text
-    assert all(f"{host} answered 429" in text for host in waits), "the ledger names them"
+    assert "failing (" not in text.split("feeds")[1].split("$")[0], "it is heard"
+    listed = text.partition("Not heard now")[2].partition("Requests")[0]
+    for host, seconds in waits.items():
+        what = host or "feed:gone"
+        again = f"in {seconds // 60} min" if seconds else "at its next turn"
+        assert f"{what} · never heard · asked again {again}" in listed
+        assert f"&lt;{what}&gt; failed" in listed
+
+
+def test_coverage_tells_of_a_source_that_waits(opened: Open, writable: Path) -> None:
+    now = epoch(seed.NOW)
+    with Store(writable) as store:
+        store.save_failure(
+            source="feeds", platform="rss", query="all", reason="429", now=now - 60,
+            open_until=now + 900, held_by="platform",
+        )  # fmt: skip
+    text = page_text(opened("coverage", db=writable))
+    assert "⚠ failing (1×), waits 15 min" in text
+    assert "Not heard now" not in text
 
 
 def test_coverage_finds_a_fault_behind_many_good_requests(opened: Open, writable: Path) -> None:
@@ -433,3 +505,281 @@ def test_coverage_says_all_is_well_only_of_the_time_it_looked_at(
     text = page_text(opened("coverage", db=writable, span="24h"))
     assert "No source was asked since then." in text
     assert "answered in full" not in text
+
+
+def way(text: str, words: str) -> dict[str, list[str]]:
+    """The address behind a figure, as its parameters; ``words`` are what the link says."""
+    found = re.search(rf'href="/\w+\?([^"]*)"[^>]*>{re.escape(words)}</a>', text)
+    assert found, words
+    return parse_qs(html.unescape(found[1]))
+
+
+def listed(text: str) -> int:
+    return len(re.findall(r'class="gs-post[ "]', text))
+
+
+def test_figures_of_coverage_open_into_what_they_count(opened: Open, writable: Path) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute(
+                "UPDATE mentions SET basis = NULL, country = NULL WHERE key IN ('bluesky:p900', "
+                "'bluesky:p901')"
+            )
+            db.execute("UPDATE mentions SET basis = 'tagged' WHERE key = 'bluesky:p902'")
+        store.mark_wrong("bluesky:p903", seed.BRANDS[0], True, "ana", epoch(seed.NOW))
+        store.recount()
+        counts = store.status(epoch(seed.NOW))["counts"]
+    text = page_text(opened("coverage", db=writable))
+    assert counts["counted"] == counts["mentions"] - 1
+    posts = page_text(
+        opened("mentions", db=writable, **way(text, f"{counts['counted']} mentions of a brand"))
+    )
+    assert f">{counts['counted']} posts<" in posts
+    assert "1 more not counted" in text
+    waiting = page_text(opened("mentions", db=writable, **way(text, "3")))
+    assert listed(waiting) == 3
+    unplaced = page_text(opened("mentions", db=writable, **way(text, "2 to be placed")))
+    assert "Not placed yet" in unplaced
+    assert listed(unplaced) == 2
+    tagged = page_text(opened("mentions", db=writable, **way(text, "tagged")))
+    assert "Place known by: tagged" in tagged
+    assert listed(tagged) == 1
+
+
+def test_rows_that_were_set_aside_open_from_coverage(opened: Open, writable: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    with Store(writable) as store, store.write() as db:
+        db.executemany(
+            "INSERT INTO rejects (at, source, reason, place, payload) VALUES (?, ?, ?, ?, ?)",
+            [(epoch(seed.NOW), "import:a.csv", f"no time in {n}", f"row {n}", hostile if n else "")
+             for n in range(43)],
+        )  # fmt: skip
+    text = page_text(opened("coverage", db=writable))
+    app = opened("coverage", db=writable, **way(text, "43"))
+    text = page_text(app)
+    assert ">43 rows<" in text
+    assert "no time in 42" in text
+    assert "<img" not in text
+    assert "no time in 0<" not in text
+    next(b for b in app.button if b.label == "Older").click().run()
+    assert "no time in 0<" in page_text(app)
+    assert "kept no longer" in page_text(app), "its time in retention is over"
+    next(b for b in app.button if b.label == "All of coverage").click().run()
+    assert "How places are known" in page_text(app)
+    assert "page" not in app.query_params
+
+
+def test_a_store_of_files_alone_is_no_stopped_pipeline(opened: Open, writable: Path) -> None:
+    with Store(writable) as store, store.write() as db:
+        db.execute("UPDATE health SET source = 'import:' || source, failures = 0")
+    text = page_text(opened("coverage", db=writable))
+    assert "only files were brought in" in text
+    assert "stopped" not in text
+
+
+def test_a_spelling_opens_into_all_that_it_found(opened: Open, writable: Path) -> None:
+    with Store(writable) as store:
+        with store.write() as db:
+            db.execute(
+                "UPDATE mentions SET variant = 'aurroa air', kind = 'swapped letters' WHERE key IN "
+                "('bluesky:p900', 'bluesky:p901', 'bluesky:p902')"
+            )
+        store.mark_wrong("bluesky:p901", seed.BRANDS[0], True, "ana", epoch(seed.NOW))
+    text = page_text(opened("variants", db=writable))
+    app = opened("mentions", db=writable, **way(text, "3"))
+    found = page_text(app)
+    assert "Found by “aurroa air” (swapped letters)" in found
+    assert listed(found) == 3
+    assert "not this brand" in found
+    next(b for b in app.button if b.label == "All mentions").click().run()
+    assert listed(page_text(app)) > 3
+
+
+def put_countries(path: Path, judged: dict[str, list[int]]) -> None:
+    """A store with so many judged posts of each country on each of the days up to now."""
+    made = [
+        seed.said("x", f"{code}{day}.{n}", seed.NOW - timedelta(days=day, minutes=n), country=code)
+        for code, days in judged.items()
+        for day, many in enumerate(reversed(days))
+        for n in range(many)
+    ]
+    with Store(path) as store:
+        seed.put(store, made, epoch(seed.NOW) - 30)
+
+
+def test_only_lines_that_have_a_point_are_counted_as_drawn(
+    opened: Open, tmp_path: Path, drawn: list[charts.Drawing]
+) -> None:
+    """Of 24 countries it said that six are drawn, and two had a line."""
+    db = tmp_path / "few.db"
+    put_countries(db, {"US": [30, 30, 0, 30], "DE": [9, 9, 9, 9], "FR": [0, 25, 0, 3]})
+    app = opened("trends", db=db, by="country", what="net sentiment", span="7d")
+    rows = drawn[-1].rows
+    assert set(rows["series"]) == {"United States", "France"}
+    assert "2 of 3 are drawn. The others have fewer than 20 judged posts" in page_text(app)
+    us = rows[(rows["series"] == "United States") & rows["value"].notna()]
+    assert us["run"].tolist()[0] == us["run"].tolist()[1] != us["run"].tolist()[2]
+    assert us["alone"].tolist() == [False, False, True], "no line across a day of too few"
+    france = rows[(rows["series"] == "France") & rows["value"].notna()]
+    assert france["alone"].tolist() == [True], "a line of one point would not be seen"
+    text = page_text(opened("trends", db=db, by="country", what="net sentiment", region="DE"))
+    assert "0 of 1 are drawn. Each has fewer than 20" in text
+    assert "are drawn" not in page_text(opened("trends", db=db, by="country"))
+
+
+def test_a_brands_share_of_voice_is_of_all_brands(
+    opened: Open, filled: Path, drawn: list[charts.Drawing]
+) -> None:
+    query = {"by": "brand", "what": "share of voice", "span": "14d"}
+    both = page_text(opened("trends", **query))
+    share = re.search(r">Borealis</a></td>.*?(\d+) %</td>", both)
+    assert share
+    text = page_text(opened("trends", brand="Borealis", **query))
+    assert "% of the posts about all brands" in text
+    values = drawn[-1].rows["value"].dropna()
+    assert 0 < values.mean() < 60, "not the whole of itself"
+    assert f"{share[1]} %</td>" in text
+
+
+def test_a_judgement_in_the_table_of_trends_opens_into_its_posts(opened: Open) -> None:
+    text = page_text(opened("trends", by="country", span="14d"))
+    row = re.search(r">Germany</a></td>(.*?)</tr>", text)
+    assert row
+    for label in ("negative", "positive", "unsure"):
+        cell = re.search(rf'href="/mentions\?([^"]*label={label})"[^>]*>(\d+)<', row[1])
+        assert cell
+        query = parse_qs(html.unescape(cell[1]))
+        assert query["region"] == ["DE"]
+        assert f">{cell[2]} posts<" in page_text(opened("mentions", **query))
+
+
+@pytest.mark.parametrize(
+    ("view", "query", "name", "more"),
+    [
+        ("live", {}, None, {}),
+        ("trends", {"by": "country"}, "DE", {"region": "DE"}),
+        ("trends", {"by": "own region"}, "Europe", {"region": "group:Europe"}),
+        ("trends", {"by": "brand"}, "Borealis", {"brand": "Borealis"}),
+        ("trends", {"by": "own region"}, "elsewhere", None),
+    ],
+)
+def test_a_click_on_a_point_keeps_the_filter(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, view: str, query: dict[str, str],
+    name: str | None, more: dict[str, str] | None,
+) -> None:  # fmt: skip
+    """The days that were asked for were lost with it."""
+    from dashboard import frame
+
+    gone: list[dict[str, object]] = []
+    point = {"at_s": 100, "end_s": 200, **({"name": name} if name else {})}
+
+    def clicked(drawing: charts.Drawing, key: str, *, pick: bool = False) -> list[object]:
+        asked = "live-volume" if view == "live" else "trend-lines"
+        return [point] if key == asked and pick else []
+
+    monkeypatch.setattr(frame, "draw", clicked)
+    monkeypatch.setattr(
+        frame.st, "switch_page", lambda page, query_params: gone.append(dict(query_params))
+    )
+    opened(view, **query, platform="reddit", **{"from": "2026-03-10", "to": "2026-03-12"})
+    if more is None:
+        assert not gone
+        return
+    asked = {"platform": ["reddit"], "from": "2026-03-10", "to": "2026-03-12", "at": "100-200"}
+    assert gone[-1] == {**asked, **more}
+
+
+def links(text: str, part: str) -> list[dict[str, list[str]]]:
+    """The addresses of all links that have ``part`` in them, as their parameters."""
+    found = [parse_qs(html.unescape(a)) for a in re.findall(r'href="/\w+\?([^"]*)"', text)]
+    return [query for query in found if part in query]
+
+
+def test_a_post_that_is_opened_leads_back_to_what_was_shown(opened: Open) -> None:
+    """It led back to all mentions of seven days, without the search, the brand and the days."""
+    shown = {"brand": ["Aurora Air"], "span": ["14d"], "label": ["negative"], "q": ["cancelled"]}
+    text = page_text(opened("mentions", page="1", **shown))
+    post = links(text, "post")[0]
+    app = opened("mentions", **post)
+    assert "Conversation" in page_text(app)
+    next(b for b in app.button if b.label == "All mentions").click().run()
+    assert "post" not in app.query_params
+    back = page_text(app)
+    assert links(back, "post") == links(text, "post")
+    assert post["page"] == ["1"]
+
+
+@pytest.mark.parametrize("view", ["live", "inbox", "spikes"])
+def test_ways_from_a_list_keep_the_filter(opened: Open, filled: Path, view: str) -> None:
+    asked = {"brand": ["Aurora Air"], "span": ["14d"]}
+    text = page_text(opened(view, **asked))
+    ways = links(text, "spike") + links(text, "post")
+    assert len(ways) > 1
+    if view == "live":
+        assert links(text, "post"), "a post on the wall opens"
+    if view == "spikes":
+        text = page_text(opened("spikes", **ways[0]))
+        ways += links(text, "post")
+        assert links(text, "post"), "the posts behind it open"
+    assert all(asked.items() <= query.items() for query in ways)
+
+
+def test_a_choice_without_posts_is_not_dropped_by_the_next(opened: Open) -> None:
+    """A link to a brand that nobody named yet showed all brands once the platform was changed."""
+    app = opened("mentions", brand="Newbrand", region="IS", language="fi")
+    boxes = {box.label: box for box in app.multiselect}
+    assert [boxes[name].value for name in ("Brand", "Region", "Language")] == [
+        ["Newbrand"], ["IS"], ["fi"],
+    ]  # fmt: skip
+    boxes["Platform"].set_value(["reddit"]).run()
+    assert not app.exception
+    for key, value in (("brand", "Newbrand"), ("region", "IS"), ("language", "fi")):
+        assert app.query_params[key] in (value, [value])
+    again = opened("mentions")
+    assert "Newbrand" not in {o for box in again.multiselect for o in box.options}
+
+
+def test_a_post_is_dated_with_its_year_and_the_zone(opened: Open, filled: Path) -> None:
+    from listener.store import Filter
+
+    with Store(filled / "seed.db") as store:
+        row = store.mentions(Filter(), limit=1)[0]
+    text = page_text(opened("mentions", post=row["key"]))
+    assert "<dt>published</dt><dd>14 Mar 2026 09:" in text
+    assert " (UTC)</dd>" in text
+
+
+def test_spellings_say_that_only_brands_narrow_them(opened: Open) -> None:
+    text = page_text(opened("variants", brand="Borealis", region="DE", span="24h"))
+    assert "Borealis · worldwide · everything" in text
+    assert "Germany" not in text
+
+
+def test_the_smallest_of_many_countries_fold(opened: Open, tmp_path: Path) -> None:
+    db = tmp_path / "many.db"
+    codes = (
+        "US",
+        "DE",
+        "FR",
+        "JP",
+        "BR",
+        "SG",
+        "GB",
+        "IT",
+        "ES",
+        "NL",
+        "BE",
+        "SE",
+        "NO",
+        "FI",
+        "DK",
+    )
+    put_countries(db, {code: [2] for code in codes} | {"IS": [1], "PT": [1]})
+    app = opened("trends", db=db, by="country")
+    folded = next(e for e in app.expander if e.label == "2 more")
+    inside = "".join(str(e.proto.body) for e in folded.get("html"))
+    assert {name for name in ("Iceland", "Portugal", "Germany") if name in inside} == {
+        "Iceland", "Portugal",
+    }  # fmt: skip
+    assert "Germany" in page_text(app)
+    assert not opened("trends", db=db, by="brand").expander

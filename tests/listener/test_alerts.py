@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -234,6 +235,20 @@ def test_the_message_says_what_where_how_sure_since_when_and_shows_posts() -> No
 
 
 # -- the outbox -----------------------------------------------------------------------------------
+
+
+def test_a_channel_that_breaks_off_holds_up_no_other(store: Store) -> None:
+    def broken(title: str, body: str) -> None:
+        raise TypeError("mailto://user:secret@example.org cannot be spoken to")
+
+    store.save_spikes([spike()], NOW)
+    heard = Heard()
+    rules = config(AlertRule(channels=("chat", "mail")))
+    assert run_alerts(store, rules, {}, NOW, {"chat": broken, "mail": heard}) == 1
+    assert len(heard.messages) == 1
+    (failed,) = [row for row in store.alerts() if row["channel"] == "chat"]
+    assert (failed["state"], failed["detail"]) == ("failed", "the channel broke off (TypeError)")
+    assert failed["next_try"] > NOW
 
 
 def test_a_spike_is_told_once_to_each_channel(store: Store) -> None:
@@ -487,6 +502,13 @@ def test_precision_counts_only_what_was_judged() -> None:
         "week": "2026-03-09", "sent": 4, "useful": 2, "noise": 1, "precision": pytest.approx(2 / 3)
     }  # fmt: skip
     assert second["precision"] is None
+
+
+def test_the_week_of_an_alert_is_that_of_the_zone() -> None:
+    sunday = int(datetime(2026, 3, 15, 23, 30, tzinfo=UTC).timestamp())  # Monday in Berlin
+    rows = [{"sent_at": sunday, "verdict": None}]
+    assert precision_by_week(rows)[0]["week"] == "2026-03-09"
+    assert precision_by_week(rows, ZoneInfo("Europe/Berlin"))[0]["week"] == "2026-03-16"
 
 
 # -- each kind, with the rules that are there when nobody wrote any ---------------------------------

@@ -13,7 +13,7 @@ from listener.cli import cli
 from listener.cli.detect import read_rules
 from listener.collectors import Page
 from listener.config import AlertRule
-from listener.errors import ConfigError
+from listener.errors import ConfigError, InputError
 from listener.replay import replay
 from listener.store import Store
 from listener.watch import EVERYWHERE, Series
@@ -154,15 +154,27 @@ def test_other_rules_decide_otherwise(home: Path) -> None:
     assert "5000" in row["why"]
 
 
+@pytest.mark.parametrize(("begin", "end"), [("2001-01", "2001-02"), ("2090-01", "2090-02")])
+def test_a_time_of_which_nothing_is_stored_is_no_quiet_time(
+    home: Path, begin: str, end: str
+) -> None:
+    done = CliRunner().invoke(
+        cli, ["--db", str(home / "g.db"), "--config", str(home / "keywords.yaml"), "replay",
+              "--from", f"{begin}-01", "--to", f"{end}-01"],
+    )  # fmt: skip
+    assert isinstance(done.exception, InputError)
+    assert "not to say that nothing happened" in str(done.exception)
+    assert "has counts from 2026-" in str(done.exception)
+
+
 def test_faulty_rules_are_named_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text("rules:\n  - {min_posts: 0}\n  - {nonsense: 1}\n")
     with pytest.raises(ConfigError) as caught:
         read_rules(path)
-    assert [p.split(":")[0] for p in caught.value.problems] == [
-        "rule 1, min_posts",
-        "rule 2, nonsense",
-    ]
+    first, second = caught.value.problems
+    assert first == f"{path}:2: rules[0].min_posts is 0: must be greater than or equal to 1"
+    assert second.startswith(f"{path}:3: rules[1].nonsense is no known key; allowed here: name,")
     path.write_text("brands: 3\n")
     with pytest.raises(ConfigError, match="no alert rules"):
         read_rules(path)

@@ -272,3 +272,143 @@ def test_the_example_that_init_writes_can_be_followed() -> None:
     # Sources come with their collectors; what the file says of brands and times stands by itself.
     config = parse_config(text.split("# Where to listen.")[0])
     assert config.brands[0].name == "YOURBRAND"
+
+
+# what a fault says, and what is no fault --------------------------------------------------------------
+
+BRAND = "brands:\n  - name: Acme\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BRAND + "response: {holidays: [2026-02-30]}", ":3: response.holidays holds '2026-02-30', no"),
+        (BRAND + "alerts: {rules: [{snooze_until: 2026-13-01}]}", ":3: alerts.rules[0].snooze_until"),
+        (BRAND + "response:\n  time_zone: [UTC]", ":4: response.time_zone must be text"),
+        (BRAND + "response:\n  time_zone: 1", ":4: response.time_zone is 1: must be text"),
+        (BRAND + "response:\n  time_zone:", ":4: response.time_zone is empty; give it a value"),
+        ("brands: &a\n  - *a\n", ":1: this part holds itself, by & and *"),
+        ("brands: [{name: A, exclude: [0b_]}]", "YAML cannot read a value in it"),
+    ],
+)  # fmt: skip
+def test_what_broke_off_with_a_traceback_is_told_in_a_sentence(text: str, said: str) -> None:
+    assert said in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("brands:\n  name: Acme", "k.yaml:1: brands must be a list; put a dash before the first key"),
+        ("brands: [Acme]", "k.yaml:1: brands[0] is 'Acme': must have keys of its own, as in `key:"),
+        (BRAND + "    names: [Acme, 7]", "k.yaml:3: brands[0].names[1] is 7: must be text; write it"
+         " in quotes: '7'"),
+        (BRAND + "    competitor: maybe", "brands[0].competitor is 'maybe': must be true or false"),
+        (BRAND + "    names: ['']", "k.yaml:3: brands[0].names[0] is '': holds no words"),
+        (BRAND + "    languages: english", "brands[0].languages[0] is 'english': is no code of a "
+         "language (did you mean en?); write it as en or de"),
+        (BRAND + "    languages: [klingon]", "is 'klingon': is no code of a language; write it as en"),
+        (BRAND + "    handles: {x: 'https://x.com/acme'}", "is 'https://x.com/acme': is an address"),
+        (BRAND + "    handles: {x: '@'}", "brands[0].handles.x[0] is '@': names no account"),
+        (BRAND + "    handles: {twiter: acme}", "'twiter', no platform; did you mean twitter?"),
+        (BRAND + "response: {targets: {defualt: 2h}}", "'defualt', no platform; did you mean default?"),
+        (BRAND + "response: {targets: {default: 40000d}}", "is longer than a century"),
+        (BRAND + "response: {hours: {mon-fri: 9:00}}", "hours.mon-fri is 540: is no span of hours"),
+        (BRAND + "regions:\n  Home: [UK]", "regions.Home[0] is 'UK': is no country's code (did you "
+         "mean GB?)"),
+        (BRAND + "regions:\n  Home: [XX]", "regions.Home[0] is 'XX': is no country's code"),
+        (BRAND + "alerts: {rules: [{regions: [UK]}]}", "rules[0].regions[0] is 'UK'; there are: *"),
+        (BRAND + "sources: [{platform: hackernews, evry: 5m}]", "no known key (did you mean every?)"),
+        (BRAND + "sources:\n  - platform: x\n  - platform: x", "k.yaml:5: sources[1] is called 'x', as "
+         "sources[0] is; each needs a `name` of its own"),
+        (BRAND + "alerts:\n  rules:\n    - {name: a}\n    - {name: a, kinds: [due]}", "k.yaml:6: "
+         "alerts.rules[1] is called 'a', as alerts.rules[0] is"),
+        (BRAND + "    handles: {x: care}\n  - name: Bolt\n    handles: {twitter: '@Care'}", "k.yaml:5: "
+         "brands[1].handles.x has '@Care', which Acme has too; what an account writes can answer for"),
+        (BRAND + "1: x", "k.yaml:3: the key 1 of the file must be text; write it in quotes: '1'"),
+        ("- a\n- b", "k.yaml:1: the file is a list, and must have keys, of these: brands, regions"),
+        ("hello", "k.yaml:1: the file is 'hello', and must have keys"),
+        ("brands:", "k.yaml:1: brands is missing; it is required here"),
+    ],
+)  # fmt: skip
+def test_a_fault_says_what_was_found_and_what_is_allowed(text: str, said: str) -> None:
+    assert said in problems(text)
+    assert "valid tuple" not in problems(text)
+    assert "valid dictionary" not in problems(text)
+
+
+def test_a_section_that_is_all_commented_out_is_as_good_as_absent() -> None:
+    said = parse_config(BRAND + "sources:\n#  - platform: x\nregions:\nresponse:\nalerts:\n")
+    assert said == parse_config(BRAND)
+
+
+def test_one_is_a_list_wherever_a_list_of_words_stands() -> None:
+    config = parse_config(
+        "brands: [{name: A, languages: de, competitors: Rival}]\nregions: {DACH: DE}\n"
+        "response: {holidays: 2026-12-25, hours: {mon: ['09:00-12:00', '13:00-18:00']}}\n"
+        "alerts: {rules: [{kinds: due, brands: A, regions: DACH, channels: log}]}\n"
+    )
+    assert (config.brands[0].languages, config.brands[0].competitors) == (("de",), ("Rival",))
+    assert config.regions == {"DACH": ("DE",)}
+    assert config.response.week()[0] == ((540, 720), (780, 1080))
+    rule = config.alerts.rules[0]
+    assert (rule.kinds, rule.brands, rule.regions) == (("due",), ("A",), ("DACH",))
+
+
+def test_a_platform_goes_by_the_name_that_its_posts_carry() -> None:
+    config = parse_config(
+        "brands: [{name: A, handles: {Twitter: [a, b], x: b, trustpilot: shop}}]\n"
+        "response: {targets: {twitter: 20m, jetstream: 30m, default: 2h}}\n"
+    )
+    assert config.brands[0].handles == {"x": ("a", "b"), "trustpilot": ("shop",)}
+    assert config.response.target_for("x") == 1200
+    assert config.response.target_for("bluesky") == 1800
+    assert config.response.target_for("reddit") == 7200
+
+
+def test_a_handle_on_two_platforms_is_two_accounts() -> None:
+    text = "brands: [{name: A, handles: {x: [care, Care]}}, {name: B, handles: {reddit: care}}]"
+    assert len(parse_config(text).brands) == 2
+
+
+def test_rules_without_a_name_are_kept_apart() -> None:
+    config = parse_config(
+        BRAND + "alerts: {rules: [{kinds: due}, {kinds: viral}, {name: everyone 2}]}"
+    )
+    assert [rule.name for rule in config.alerts.rules] == ["everyone", "everyone 3", "everyone 2"]
+
+
+def test_a_part_that_stands_in_two_places_by_an_alias_is_no_loop() -> None:
+    config = parse_config(BRAND + "regions: {North: &n [SE, FI], Both: *n}")
+    assert config.regions["Both"] == ("SE", "FI")
+
+
+@given(st.text(alphabet="abdnorsu:-[]{}&*'\"#, \n0129", max_size=60))
+def test_any_file_is_read_or_refused_and_never_breaks_off(text: str) -> None:
+    try:
+        parse_config(text, "k.yaml")
+    except ConfigError as refused:
+        said = str(refused)
+    else:
+        said = "k.yaml can be followed"
+    assert said.startswith("k.yaml")
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "k.yaml"
+    file.write_bytes(BRAND.encode() + "    names: [Acmé]\n".encode("cp1252"))
+    with pytest.raises(
+        ConfigError, match=r"k\.yaml:3: this is not UTF-8 text; save the file as UTF-8"
+    ):
+        load_config(file)
+
+
+def test_a_secrets_file_with_a_mark_at_its_head_is_read_and_one_in_utf_16_refused(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secrets"
+    file.write_bytes(b"\xef\xbb\xbfX_TOKEN=abc\n")
+    assert load_secrets({"GROUNDSWELL_SECRETS": str(file)})["X_TOKEN"] == "abc"
+    file.write_bytes("X_TOKEN=abc\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="save it as UTF-8") as caught:
+        load_secrets({"GROUNDSWELL_SECRETS": str(file)})
+    assert "abc" not in repr(caught.value)

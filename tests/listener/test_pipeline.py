@@ -441,20 +441,30 @@ def test_a_start_asks_again_what_was_mended_and_a_pause_is_told(
     right.release(platforms=False)
     assert collected(right) == (0, {})
     assert Priced.asked == asked + 1
-    assert "the pause is over" not in caplog.text
+    assert caplog.text.count("priced answers again") == 1
     collected(start(9))
     assert collected(start(9, timedelta(hours=2), PRICED_TOKEN="t")) == (0, {})
-    assert "priced: the pause is over; it is asked again" in caplog.text
+    assert caplog.text.count("priced answers again") == 2
 
 
 def test_what_a_platform_asks_for_is_kept_to_by_every_start_of_a_cron_job(
     pipeline: Pipeline, store: Store, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("listener.collectors.load", lambda name: Flaky)
-    pipeline.collect(config.sources[0])  # HTTP 503
-    held = store.holds()["one"]
+    pipeline.collect(config.sources[0])  # HTTP 503, of its only query
+    (held,) = store.query_holds("one")
+    assert held["open_until"] > epoch(NOW)
     pipeline.release(platforms=False)
-    assert store.holds() == {"one": held}
+    assert store.query_holds("one") == [held]
+    pipeline.release(platforms=True)
+    assert store.query_holds("one") == [{**held, "open_until": epoch(NOW)}]
+    later = store.cursor("one", "all")
+    pipeline.collect(config.sources[0])  # HTTP 429, of the platform
+    assert store.cursor("one", "all") != later, "it was asked"
+    waits = store.holds()
+    assert waits["one"]["open_until"] == epoch(NOW) + 600
+    pipeline.release(platforms=False)
+    assert store.holds() == waits
     pipeline.release(platforms=True)
     assert store.holds() == {}
 
@@ -581,12 +591,20 @@ def test_status_says_which_hosts_wait_and_for_how_long(
     monkeypatch.setenv("COLUMNS", "240")
     monkeypatch.setattr("time.time", lambda: 1_772_000_000.0)
     with Store(tmp_path / "t.db") as store:
-        store.save_failure(
-            source="feeds", platform="rss", query="all", reason="answered 429", now=1_771_999_990,
-            open_until=1_772_000_541, held_by="platform", host="slow.example",
+        for query, host, reason in (("feed:a", "slow.example", "answered 429"),
+                                    ("feed:b", "", "feed:b answered 404")):  # fmt: skip
+            store.hold_queries(
+                source="feeds", platform="rss", query=query, reason=reason, now=1_771_999_990,
+                open_until=1_772_000_541, host=host, of_host=bool(host), held={query: {}}, before=0,
+            )  # fmt: skip
+        store.hold_queries(
+            source="feeds", platform="rss", query="feed:c", reason="feed:c answered 404", host="",
+            now=1_771_999_990, open_until=0, of_host=False, held={"feed:c": {}}, before=0,
         )  # fmt: skip
     said = " ".join(invoke(tmp_path, "status").stdout.split())
     assert "slow.example is not asked for 10 min: answered 429" in said
+    assert "feed:b fails (never heard), asked again in 10 min: feed:b answered 404" in said
+    assert "feed:c fails (never heard), asked again at its next turn: feed:c answered 404" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

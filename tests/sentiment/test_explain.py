@@ -180,3 +180,22 @@ def test_the_airlines_surge_is_put_down_to_cancelled_flights(shared_data: Path) 
     said = " ".join(d.name for d in found.of("term"))
     assert any(word in said for word in ("cancelled", "hold", "flightled"))
     assert found.of("theme")[0].name in ("Cancelled Flight", "Customer Service Issue")
+
+
+def test_what_every_post_had_before_is_no_cause() -> None:
+    """A spike of one country was put down to that country: 100 % of posts, 100 % before."""
+    spike = [Item(f"s:{i}", "x y", 300 * HOUR + i, "BR") for i in range(700)]
+    assert explain(spike, [Item(f"b:{i}", "x y", i, "BR") for i in range(4)]).of("region") == ()
+    mixed = [Item(f"b:{i}", "x y", i, "BR" if i % 2 else "DE") for i in range(40)]
+    assert [d.name for d in explain(spike, mixed).of("region")] == ["BR"]
+
+
+def test_a_theme_is_told_with_the_posts_it_is_of() -> None:
+    """Of 100 posts five have a theme: it is not the theme of "100 % of posts"."""
+    spike = [Item(f"s:{i}", "x y", 300 * HOUR + i, theme="refund" if i < 5 else None)
+             for i in range(100)]  # fmt: skip
+    before = [Item(f"b:{i}", "x y", i, theme="seats" if i < 9 else None) for i in range(100)]
+    told = [s.text for s in explain(spike, before).sentences if "theme" in s.text]
+    assert told == [
+        "The theme that grew most is refund, of 5 posts: 100 % of those with a theme, 0 % before."
+    ]

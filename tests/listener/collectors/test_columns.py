@@ -279,3 +279,16 @@ def test_no_cell_breaks_a_parser(text: str) -> None:
     tag = c.language_tag(text)
     assert tag is None or tag.isascii()
     assert c.platform_name(text) == c.platform_name(text).strip()
+
+
+def test_heads_are_named_apart_however_many_there_are() -> None:
+    assert c.unique(["a", "", "a", "a (2)", "a"]) == (
+        "a",
+        "column 2",
+        "a (2)",
+        "a (2) (2)",
+        "a (3)",
+    )
+    many = c.unique(["a"] * 200_000 + [""] * 200_000)  # an hour, if each were sought among all
+    assert len(set(many)) == 400_000
+    assert (many[199_999], many[-1]) == ("a (200000)", "column 400000")

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.collectors.dates import Dates, OrderVotes, has_zone, kind_of, majority, spelled
+from listener.collectors.dates import (
+    Dates,
+    OrderVotes,
+    has_zone,
+    kind_of,
+    majority,
+    names_a_zone,
+    spelled,
+)
 
 
 def utc(*parts: int) -> datetime:
@@ -37,6 +45,13 @@ def utc(*parts: int) -> datetime:
         ("5/13/24 12:05 AM", "numeric", utc(2024, 5, 13, 0, 5)),
         ("2024/05/13 09:14", "numeric", utc(2024, 5, 13, 9, 14)),
         ("Tue, 31 Oct 2017 22:10:47 GMT", "mail", utc(2017, 10, 31, 22, 10, 47)),
+        ("20240501", "compact", utc(2024, 5, 1)),
+        ("202405011005", "compact", utc(2024, 5, 1, 10, 5)),
+        ("20240501100509", "compact", utc(2024, 5, 1, 10, 5, 9)),
+        ("2024-05-01 10:00 Europe/Berlin", "zoned", utc(2024, 5, 1, 8)),
+        ("2024-01-01 10:00 America/Argentina/Buenos_Aires", "zoned", utc(2024, 1, 1, 13)),
+        ("2024-05-01T10:00+02:00[Europe/Berlin]", "zoned", utc(2024, 5, 1, 8)),
+        ("13/5/2024 10:00 Asia/Kolkata", "zoned", utc(2024, 5, 13, 4, 30)),
         ("31 October 2017, 10:10 pm", "spelled", utc(2017, 10, 31, 22, 10)),
         ("Oct 31, 2017 · 22:10 UTC", "spelled", utc(2017, 10, 31, 22, 10)),
         ("2024-01-01 21:00:12 EST", "spaced", utc(2024, 1, 2, 2, 0, 12)),
@@ -162,3 +177,35 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
         return
     assert found.tzinfo is UTC
     assert 1990 <= found.year <= 2100
+
+
+@given(
+    st.datetimes(datetime(1990, 1, 2), datetime(2099, 12, 30)).map(  # noqa: DTZ001
+        lambda t: t.replace(microsecond=0)
+    ),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5"]),
+)
+def test_a_time_with_the_name_of_its_zone_or_in_digits_alone_reads_back(
+    naive: datetime, zone: str
+) -> None:
+    expected = naive.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    assert Dates()(f"{naive:%Y%m%d%H%M%S}") == naive.replace(tzinfo=UTC)
+    assert Dates(zone=ZoneInfo(zone))(f"{naive:%Y%m%d%H%M%S}") == expected
+    if zone != "UTC":
+        assert Dates("number")(f"{naive:%Y-%m-%d %H:%M:%S} {zone}") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["20241301", "20240532", "202405012460", "99991231", "2024-05-01 Mars/X"]
+)
+def test_digits_and_slashes_that_are_no_time_are_refused(text: str) -> None:
+    assert kind_of(text) not in ("compact", "zoned")
+    with pytest.raises(ValueError, match=r"format|cannot be"):
+        Dates()(text)
+
+
+def test_which_cells_are_a_zone_and_no_more() -> None:
+    assert all(map(names_a_zone, ["Europe/Berlin", "+02:00", "-0530", "CET", " UTC "]))
+    assert not any(
+        map(names_a_zone, ["Berlin", "Eastern Time (US & Canada)", "IST", "10", "Mars/X"])
+    )

@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,8 @@ def test_a_store_from_before_keeps_its_keys(tmp_path: Path) -> None:
     before = {"row": 2, "fingerprint": plan.fingerprint}
     old = plan.fingerprint[:6] + "-"
     grown = look(file, before)
-    assert [p.native_id for p in grown.posts] == [f"{old}3", f"{old}4"]
+    # from the top, as more rows are taken now than when that cursor was written
+    assert [p.native_id for p in grown.posts] == [f"{old}{n}" for n in range(1, 5)]
     lines(file, *NUMBERED, {**NUMBERED[0], "id": 5, "in_reply_to_id": 4})
     assert [p.native_id for p in look(file, grown.cursor).posts] == [
         f"{old}{n}" for n in range(1, 6)
@@ -578,8 +579,10 @@ def test_map_corrects_and_names_what_is_not_there(tmp_path: Path) -> None:
         InputError, match=r"no column 'Mesage'.*id, created_at, text, username, note"
     ):
         inspect(file, FilesOptions(map={"text": "Mesage"}))
-    with pytest.raises(InputError, match=r"the fields are id, text, created"):
-        inspect(file, FilesOptions(map={"words": "note"}))
+    with pytest.raises(
+        ValueError, match=r"names 'txt' \(did you mean text\?\); the fields are id,"
+    ):
+        FilesOptions(map={"txt": "note"})
 
 
 def test_a_column_without_times_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -817,3 +820,322 @@ def test_texts_come_back_as_they_were(tmp_path: Path, texts: list[str]) -> None:
     posts, rejected = read(file, encoding="utf-8", delimiter=",")
     assert [p.text for p in posts] == [t for t in texts if t.strip()]
     assert len(rejected) == sum(not t.strip() for t in texts)
+
+
+# --- what is handed over in place of an export, and what no reader should choke on
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "is an Excel workbook, or another zip archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook"),
+        (b"%PDF-1.7\n", "is a PDF"),
+        (b"SQLite format 3\x00", "is an SQLite database"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "is a web page"),
+        (b"BZh91AY&SY", "is packed by bzip2"),
+    ],
+)
+def test_what_is_no_export_is_called_by_its_name(tmp_path: Path, begin: bytes, said: str) -> None:
+    file = tmp_path / "export.csv"
+    file.write_bytes(begin + bytes(range(256)) * 8)
+    with pytest.raises(InputError, match=said):
+        inspect(file)
+
+
+@pytest.mark.parametrize("text", ['{\n  "text": "Acme",\n  "created": "2024-05-01"\n}\n', "{}\n"])
+def test_json_over_several_lines_is_told_how_to_become_lines(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"none of its lines is a JSON object with values.* jq -c"):
+        inspect(file)
+
+
+def test_a_file_without_heads_is_told_that_its_first_post_was_taken_for_them(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("1,Acme is bad,2024-05-01 10:00\n2,Acme is good,2024-05-02 10:00\n")
+    with pytest.raises(InputError, match="its first line is taken for the heads: if it is a post"):
+        inspect(file)
+
+
+def test_a_broken_file_of_very_many_columns_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("a," * 50_000 + "b" * 9_000 + "\n" + "1," * 50_001 + "\n")
+    with pytest.raises(InputError, match="and 49,941 more") as caught:
+        inspect(file)
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"])
+def test_utf_32_is_read_by_its_mark(tmp_path: Path, mark: bytes) -> None:
+    file = tmp_path / "export.csv"
+    order = "le" if mark[0] else "be"
+    file.write_bytes(mark + "text,created\nschön 🚀,2024-05-01\n".encode(f"utf-32-{order}"))
+    assert [p.text for p in read(file)[0]] == ["schön 🚀"]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_line_without_an_end_is_set_aside_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    """It is read in pieces: at no time is all of it in memory."""
+    monkeypatch.setattr("listener.collectors.dialect.LONGEST_LINE", 5_000)
+    rows = [("1", "one"), ("2", quote + "x" * 23_456 + quote), ("3", "three")]
+    file = tmp_path / "a.csv"
+    file.write_text("id,text,created\n" + "".join(f"{i},{t},2024-05-01\n" for i, t in rows))
+    posts, rejects = read(file)
+    assert [p.text for p in posts] == ["one", "three"]
+    assert [r.where for r in rejects] == ["row 2"]
+    assert "the line has more than" in rejects[0].reason
+    assert len(rejects[0].payload) <= 5_000
+    objects = [{"id": int(i), "text": t, "created": "2024-05-01"} for i, t in rows]
+    posts, rejects = read(lines(tmp_path / "a.jsonl", *objects))
+    assert [p.text for p in posts] == ["one", "three"]
+    assert "the line has more than" in rejects[0].reason
+
+
+def test_a_quote_left_open_before_a_line_without_an_end_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.collectors.dialect.LONGEST_LINE", 5_000)
+    file = tmp_path / "a.csv"
+    file.write_text(
+        "id,text,created\n"
+        '1,one,2024-05-01\n2,"open,2024-05-01\n3,three,2024-05-01\n'
+        f"4,{'x' * 9_000},2024-05-01\n5,five,2024-05-01\n"
+    )
+    posts, rejects = read(file)
+    assert [p.text for p in posts] == ["one", '"open', "three", "five"]
+    assert [r.where for r in rejects] == ["row 4"]
+
+
+# --- times
+
+
+def test_a_column_of_zones_beside_times_without_one_is_told(tmp_path: Path) -> None:
+    heads = ["text", "created", "timezone", "user_timezone"]
+    rows = [
+        ["Acme", "2024-05-01 10:00", "Europe/Berlin", "Eastern Time (US & Canada)"],
+        ["Acme too", "2024-05-01 10:00", "-05:00", ""],
+    ]
+    file = write(tmp_path / "a.csv", rows, heads)
+    said = [note for note in inspect(file).notes if "'timezone'" in note]
+    assert said == [
+        "the column 'timezone' is not read; if it holds the zones of the times, add "
+        "--map created=created+timezone"
+    ]
+    posts, _ = read(file, map={"created": "created+timezone"})
+    assert [p.created_at.hour for p in posts] == [8, 15]
+    whole = write(tmp_path / "b.csv", [["Acme", "2024-05-01T10:00Z", "CET", ""]], heads)
+    assert not [note for note in inspect(whole).notes if "'timezone'" in note]
+
+
+def test_a_post_from_the_future_is_set_aside_with_what_may_be_wrong(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["Acme", "2024-05-03 10:00"], ["Acme too", "2024-05-01 23:59"]],
+                 ["text", "created"])  # fmt: skip
+    made = FilesOptions(path=str(file))
+    now = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    (page,) = Files(Context("import:test", made, clock=lambda: now)).fetch(ANY, None)
+    assert [p.text for p in page.posts] == ["Acme too"], (
+        "half a day ahead is a zone that was not told"
+    )
+    assert page.rejected[0].where == "row 1"
+    assert "2024-05-03 10:00 UTC lies ahead" in page.rejected[0].reason
+    assert "--date-order" in page.rejected[0].reason
+
+
+# --- rows that were rejected
+
+
+def test_a_followed_file_is_read_again_once_where_more_rows_are_taken_now(tmp_path: Path) -> None:
+    heads = ["id", "created", "title", "body"]
+    rows = [["abc1", "2024-05-01", "A headline alone", ""], ["abc2", "2024-05-02", "t", "a body"]]
+    file = write(tmp_path / "a.csv", rows, heads)
+    before = {k: v for k, v in (look(file, None).cursor or {}).items() if k != "takes"}
+    again = look(file, before)
+    assert [p.text for p in again.posts] == ["A headline alone", "a body"]
+    assert look(file, again.cursor).posts == []
+
+
+def test_what_is_rejected_again_is_kept_once(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.csv", [["Acme", "2024-05-01"], ["x", "no time"]], ["text", "created"]
+    )
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        for _ in range(2):
+            counts, _ = _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+            assert counts["rejected"] == 1
+        assert store.value("SELECT COUNT(*) FROM rejects") == 1
+        write(file, [["Acme", "2024-05-01"], ["x", "still none"]], ["text", "created"])
+        _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+        assert store.value("SELECT COUNT(*) FROM rejects") == 2
+
+
+# --- times that are read in another way
+
+
+@pytest.mark.parametrize("heads", [["id", "text", "created"], ["author", "text", "created"]])
+def test_an_import_repeated_with_its_time_zone_moves_the_posts_and_doubles_none(
+    tmp_path: Path, heads: list[str]
+) -> None:
+    rows = [["90012345678901234501", "Acme is slow", "2024-05-01 10:30"],
+            ["90012345678901234502", "Acme is late", "2024-05-01 23:30"]]  # fmt: skip
+    file = write(tmp_path / "a.csv", rows, heads)
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+
+        def take(zone: str) -> tuple[int, int]:
+            options = FilesOptions(path=str(file), timezone=zone)
+            counts, _ = _import_file(pipeline, options, None, show=False)
+            tick = pipeline.tick(only=("place", "flag", "group", "count"))
+            assert not tick.failed
+            return counts["stored"], counts["updated"]
+
+        def hours(sql: str) -> list[int]:
+            return [row["at"] // 3600 % 24 for row in store.rows(f"{sql} ORDER BY at")]
+
+        assert take("UTC") == (2, 0)
+        assert take("America/New_York") == (0, 2)
+        for sql in (
+            "SELECT created_at AS at FROM posts", "SELECT hour AS at FROM mentions",
+            "SELECT hour AS at FROM counts", "SELECT published_at AS at FROM cases",
+            "SELECT due_at - 3600 AS at FROM cases",
+        ):  # fmt: skip
+            assert hours(sql) == [14, 3], sql
+        assert take("America/New_York") == (0, 0)
+        assert take("UTC") == (0, 2)
+        assert hours("SELECT hour AS at FROM counts") == [10, 23]
+
+
+def test_an_import_that_was_cut_while_it_moved_posts_moves_the_others_the_next_time(
+    tmp_path: Path,
+) -> None:
+    rows = [[f"9001234567890123{n:04}", f"post {n}", "2024-05-01 10:30"] for n in range(6)]
+    file = write(tmp_path / "a.csv", rows, ["id", "text", "created"])
+    first = pages(file)[-1].cursor
+    moving = pages(file, first, timezone="Asia/Tokyo", batch=2)
+    assert [page.retimed for page in moving] == [True] * 4
+    assert sum(len(page.posts) for page in moving) == 6
+    again = pages(file, moving[1].cursor, timezone="Asia/Tokyo")
+    assert [len(page.posts) for page in again] == [6]
+    assert again[0].retimed
+    assert pages(file, moving[-1].cursor, timezone="Asia/Tokyo")[0].posts == []
+
+
+def test_a_spike_of_posts_that_were_moved_goes_unless_somebody_was_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", [["90012345678901234501", "Acme", "2024-05-01 10:30"]],
+                 ["id", "text", "created"])  # fmt: skip
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        _import_file(pipeline, FilesOptions(path=str(file)), None, show=False)
+        with store.write() as db:
+            for spike in (1, 2):
+                db.execute(
+                    "INSERT INTO spikes (id, brand, region, kind, start, peak, expected, observed, "
+                    "p_value, severity, found_at) "
+                    "VALUES (?, 'Acme', '*', 'volume', ?, 1, 1, 1, 0, 1, 1)",
+                    (spike, spike),
+                )
+                db.execute("INSERT INTO spike_posts SELECT ?, key FROM posts", (spike,))
+        store.add_alert(
+            subject="s", channel="log", title="t", body="b", rule="r", now=1, spike_id=2
+        )
+        options = FilesOptions(path=str(file), timezone="Asia/Tokyo")
+        _import_file(pipeline, options, None, show=False)
+        assert [row["id"] for row in store.rows("SELECT id FROM spikes")] == [2]
+
+
+def test_an_edit_leaves_a_post_in_the_hour_in_which_it_is_counted(tmp_path: Path) -> None:
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, parse_config("brands: [{name: Acme}]"))
+        for hour, text in ((10, "Acme"), (12, "Acme again")):
+            post = Post("rss", "1", text, datetime(2024, 5, 1, hour, tzinfo=UTC))
+            pipeline.keep(Page([post], {}), source="rss", platform="rss", query="all")
+        assert store.rows("SELECT p.text, p.created_at - m.created_at AS apart FROM posts p, "
+                          "mentions m") == [{"text": "Acme again", "apart": 0}]  # fmt: skip
+
+
+# --- a file that is followed
+
+
+def test_a_file_that_was_written_anew_is_read_from_the_top(tmp_path: Path) -> None:
+    """Its first row is the same, so that it looks like the file that was followed."""
+    file = write(tmp_path / "a.csv", [row(1), row(2), row(3)])
+    first = look(file, None)
+    shorter = look(write(file, [row(1), row(4)]), first.cursor)
+    assert [p.text for p in shorter.posts] == ["hello there"] * 2
+    assert shorter.posts[-1].native_id == row(4)[0]
+    as_long = look(write(file, [row(1), row(5), row(6)]), first.cursor)
+    assert [p.native_id for p in as_long.posts] == [row(n)[0] for n in (1, 5, 6)]
+    longer = look(write(file, [row(1), row(2), row(3), row(4)]), first.cursor)
+    assert [p.native_id for p in longer.posts] == [row(4)[0]], "a file that grew is not read again"
+    assert look(file, longer.cursor).posts == []
+
+
+def test_a_row_that_was_taken_half_written_is_put_right_when_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    whole = (
+        "id,text,created\n9001234567890123,one,2024-05-01\n9001234567890124,Acme is late,2024-05-01"
+    )
+    file.write_text(whole.replace(" is late", ""))
+    cursor = look(file, look(file, None).cursor).cursor
+    file.write_text(whole + "\n")
+    assert [p.text for p in look(file, cursor).posts] == ["one", "Acme is late"]
+
+
+@pytest.mark.parametrize("text", ["", "id,text,created\n", "\n\n"])
+def test_a_followed_file_without_a_row_is_no_failure(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    page = look(file, None)
+    assert (page.posts, page.complete, page.coverage.failed) == ((), True, None)
+    with pytest.raises(InputError):
+        pages(file)
+
+
+def test_a_followed_file_that_cannot_be_read_fails_as_a_source_does(tmp_path: Path) -> None:
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    file = tmp_path / "gone.csv"
+    config = parse_config(
+        f"brands: [{{name: Acme}}]\nsources: [{{platform: files, path: '{file}', every: 5m}}]"
+    )
+    with Store(tmp_path / "t.db") as store:
+        pipeline = Pipeline(store, config, clock=lambda: now[0])
+        (source,) = config.sources
+        pipeline.collect(source)
+        assert "No such file" in pipeline.failures["files"]
+        (health,) = store.health()
+        assert (health["failures"], health["last_ok_at"]) == (1, None)
+        assert "No such file" in health["last_error"]
+        assert store.value("SELECT SUM(requests) FROM coverage") == 0
+        write(file, [row(1, "Acme is back")])
+        now[0] += timedelta(minutes=5)
+        assert pipeline.collect(source).stored == 1, "it waits no longer than its turn"
+        assert store.health()[0]["failures"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "ready", "said"),
+    [
+        (
+            "Message,Posted\nAcme is late,2024-05-01\n",
+            True,
+            "texts in 'Message', times in 'Posted'",
+        ),
+        ("Message,Posted\n", True, "which holds no post yet"),
+        ("", True, "which holds no post yet"),
+        ("Mood,Colour\nbad,red\n", False, "Say which it is with --map text=COLUMN"),
+        ("%PDF-1.7", False, "is a PDF"),
+    ],
+)
+def test_check_says_whether_a_followed_file_is_understood(
+    tmp_path: Path, text: str, ready: bool, said: str
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    state = Files(Context("files", FilesOptions(path=str(file)))).check([], 300)
+    assert state.ready is ready
+    assert said in state.detail

@@ -11,12 +11,19 @@ import pytest
 from fake import Platform, Reply, Request, SimClock, serving
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import Response, exceptions
 
 from listener import budget
 from listener.collectors import Context
 from listener.collectors import http as h
 from listener.config import Budget
-from listener.errors import AuthError, BudgetError, LimitError, PlatformError
+from listener.errors import (
+    AuthError,
+    BudgetError,
+    LimitError,
+    PlatformError,
+    UnreachableError,
+)
 from listener.store import Store
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -56,6 +63,36 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(fault: str) -> None:
     assert len(server.requests) == 3
     assert 1.5 <= clock.slept <= 12
     assert one.guard.take() == (3, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "unreachable"),
+    [
+        (exceptions.ConnectTimeout, True),
+        (exceptions.ConnectionError, True),
+        (exceptions.ReadTimeout, False),
+    ],
+)
+def test_a_host_that_takes_no_connection_is_out_of_reach_for_every_query(
+    error: type[Exception], unreachable: bool
+) -> None:
+    def send() -> Response:
+        raise error
+
+    clock = SimClock(START)
+    with pytest.raises(PlatformError) as told:
+        session(clock).guard.run(send, "GET", "https://dark.example/feed")
+    assert isinstance(told.value, UnreachableError) is unreachable
+    assert "dark.example" in str(told.value)
+
+
+def test_a_limit_that_names_no_end_is_not_asked_again_at_once() -> None:
+    clock = SimClock(START)
+    server = Scripted(clock, Reply("", 429))
+    with serving(server) as url, pytest.raises(LimitError, match="did not say until when") as told:
+        session(clock).get(url)
+    assert told.value.resets_at is None
+    assert len(server.requests) == 1
 
 
 def test_a_reply_is_never_posted_twice() -> None:
@@ -150,16 +187,18 @@ def test_a_used_up_window_is_not_asked_into() -> None:
     ("value", "expected"),
     [
         ("1772416800", 1772416800.0),
-        ("30", 1000030.0),
-        ("30.5", 1000030.5),
+        ("30", 1775000030.0),
+        ("30.5", 1775000030.5),
         ("2026-04-11T23:15:00.796213Z", 1775949300.796213),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", 1792567680.0),
+        ("Tue, 21 Apr 2026 07:28:00 GMT", 1776756480.0),
+        ("1775949300796", 1775949300.796),
+        ("9999999999999999", 1775000000.0 + h.MOST_WAIT),
         ("soon", None),
         (None, None),
     ],
 )
 def test_resets_are_read_in_every_platforms_form(value: str | None, expected: float | None) -> None:
-    assert h.reset_time(value, 1_000_000.0) == expected
+    assert h.reset_time(value, 1_775_000_000.0) == expected
 
 
 # the budget ---------------------------------------------------------------------------------------

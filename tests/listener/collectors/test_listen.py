@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fake import SimClock, serving
+from fake import Reply, Request, SimClock, serving
 from fake_hackernews import FakeHackerNews
+from fake_mastodon import FakeMastodon
 from fake_x import FakeX
 
 from listener.cli import cli
 from listener.coverage import silences, summarise
 from listener.errors import GroundswellError
+from listener.pipeline import Tick
 
 BRANDS = "brands: [{name: Acme, names: [Acme], misspellings: [akme], hashtags: []}]\n"
 HOUR, DAY = 3600, 86_400
@@ -115,6 +117,41 @@ def test_backfill_of_a_platform_without_an_archive_says_so(tmp_path: Path) -> No
     assert "rss has no backfill by date" in str(named.exception)
     ahead = run(tmp_path, [{"platform": "rss"}], "backfill", "--since", "2999-01-01")
     assert "lies ahead" in str(ahead.exception)
+
+
+def test_backfill_leaves_a_host_alone_that_asks_to_wait_and_goes_on_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimClock(datetime.now(UTC))
+    limits, fine = FakeMastodon(clock), FakeMastodon(clock)
+    fine.add(clock.now - HOUR, "Acme #acme")
+
+    def limiting(request: Request) -> Reply:
+        return Reply({"error": "slow down"}, 429, {"Retry-After": "7200"})
+
+    limits.answer = limiting  # type: ignore[method-assign]
+    since = (clock() - timedelta(days=2)).strftime("%Y-%m-%d")
+    with serving(limits) as a, serving(fine) as b:
+        source = {"platform": "mastodon", "servers": [a, b], "search": False}
+        args = ("backfill", "--since", since, "--json")
+        first = run(tmp_path, [source], *args)
+        assert "2 of 5 queries are not complete yet" in str(first.exception)
+        rows = {r["query"]: r for r in json.loads(first.stdout)["backfilled"]}
+        states = {query: row["state"] for query, row in rows.items()}
+        host, other = a.removeprefix("http://"), b.removeprefix("http://")
+        assert f"{host} answered 429" in states[f"tag:acme@{host}"]
+        assert "answered 429" in states[f"tag:akme@{host}"]
+        assert "; not asked again before " in states[f"tag:akme@{host}"]
+        assert states[f"tag:acme@{other}"] == states[f"tag:akme@{other}"] == "complete"
+        assert rows[f"tag:acme@{other}"]["new"] == 1
+        assert states["mentions:own"] == "not asked", "there is no token"
+        assert len(limits.requests) == 1
+        run(tmp_path, [source], *args)
+        monkeypatch.setattr("listener.pipeline.Pipeline.tick", lambda self: Tick({}, {}))
+        listened = run(tmp_path, [source], "run", "--once")
+        assert f"mastodon failed: mastodon: {host} answered 429" in str(listened.exception)
+        assert len(limits.requests) == 1, "by whatever it would be asked"
+        assert len(fine.requests) > 2
 
 
 def test_coverage_tells_holes_limits_price_and_failures(tmp_path: Path) -> None:

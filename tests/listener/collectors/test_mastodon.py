@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from fake import Reply, SimClock, serving
+from fake import Reply, Request, SimClock, serving
 from fake_mastodon import FakeMastodon
 from harness import collector, pipeline, stored, tick, walk
 
 from listener.collectors.mastodon import Mastodon, MastodonOptions
-from listener.errors import AuthError
+from listener.errors import AuthError, LimitError
 from listener.matching import BrandTerms
 from listener.mention import Query
 
@@ -84,9 +85,7 @@ def test_without_a_token_search_and_mentions_ask_for_nothing() -> None:
     with serving(server) as url:
         one = collector("mastodon", clock, servers=[url])
         for name in ("search:acme", "mentions:own"):
-            posts, last = walk(one, Query(name, ("Acme",), ("Acme",)))
-            assert not posts
-            assert last.complete
+            assert list(one.fetch(Query(name, ("Acme",), ("Acme",)), None)) == []
     assert server.requests == []
 
 
@@ -218,3 +217,136 @@ def test_a_server_that_fails_silences_no_other(first: str, tmp_path: Path) -> No
             assert servers[0].removeprefix("http://") in line.failures["mastodon"]
     asked = [r for r in refusing.requests if "/timelines/" in r.path]
     assert len(asked) == (2 if first == "refusing" else 0)  # once a round
+
+
+def test_a_query_that_nobody_was_asked_for_makes_no_source_heard(tmp_path: Path) -> None:
+    """Without a token own mentions and searches ask nothing; the hashtags' server is down."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    server.add(clock.now - 60, "Acme #acme")
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url]}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            heard = int(clock.now)
+            server.answer = lambda request: Reply("", 429, {"Retry-After": "7000"})  # type: ignore[method-assign]
+            tick(line, clock, 7200, 3)
+            (found,) = line.store.status(int(clock.now))["sources"]
+            asked = {row["query"] for row in line.store.coverage()}
+    assert found["last_ok_at"] <= heard
+    assert found["failures"] == 3
+    assert {query.partition(":")[0] for query in asked} == {"tag"}
+
+
+def test_a_page_of_a_hashtag_is_one_request() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(100):
+        server.add(clock.now - 60 - n, f"#acme {n}")
+    with serving(server) as url:
+        posts, last = walk(collector("mastodon", clock, servers=[url], parents=False), TAG)
+        assert len(posts) == 100
+        assert last.complete
+        assert [r.path for r in server.requests] == ["/api/v1/timelines/tag/acme"] * 4
+        server.requests.clear()
+        server.answer = lambda request: Reply("", 429, {"Retry-After": "7200"})  # type: ignore[method-assign]
+        with pytest.raises(LimitError):
+            walk(collector("mastodon", clock, servers=[url]), TAG)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "waits"),
+    [
+        (Reply({"error": "This method requires an authenticated user"}, 401), False),
+        (Reply({"error": "not for strangers"}, 403), False),
+        (Reply("<html>oops</html>", 500), False),
+        (Reply({"error": "slow down"}, 429, {"Retry-After": "7200"}), True),
+    ],
+)
+def test_statuses_are_not_lost_where_their_parents_are_not_shown(
+    reply: Reply, waits: bool, tmp_path: Path
+) -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(60):
+        server.add(clock.now - 60 - n, f"#acme {n}", in_reply_to_id=str(100 + n))
+    plain, looked_up = server.answer, []
+
+    def answer(request: Request) -> Reply:
+        if "/statuses/" not in request.path:
+            return plain(request)
+        looked_up.append(request.path)
+        return reply
+
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 60, 1)
+            assert len(stored(line, "text")) == (40 if waits else 60), "a page is kept whole"
+            assert bool(line.store.holds()) is waits
+            assert len(set(looked_up)) == (1 if waits else 2), "one a page, not one a status"
+            if waits:
+                tick(line, clock, 3000, 2)
+                assert len(looked_up) == 1
+                reply.status = 404
+                tick(line, clock, 3600, 1)
+                assert len(stored(line, "text")) == 60
+
+
+def test_a_server_that_does_not_page_ends_the_walk_and_tells_what_it_left_out() -> None:
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+    for n in range(90):
+        server.add(clock.now - 60 - n, f"#acme {n}")
+    plain = server.answer
+
+    def answer(request: Request) -> Reply:
+        request.query.pop("max_id", None)
+        return plain(request)
+
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        one = collector("mastodon", clock, servers=[url], parents=False)
+        pages = list(islice(one.fetch(TAG, None), 10))
+    assert len(pages) == 2
+    last = pages[-1].coverage
+    assert pages[-1].complete
+    assert last.truncated
+    assert last.hole_end == START - timedelta(seconds=99), "the oldest of the forty that it shows"
+
+
+def test_a_server_whose_ids_have_letters_is_walked_back_as_well(tmp_path: Path) -> None:
+    """Pleroma and others speak as Mastodon does; their ids tell no time."""
+    clock = SimClock(START)
+    server = FakeMastodon(clock)
+
+    def spelled(number: str) -> str:
+        return "A" + number.translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+
+    def answer(request: Request) -> Reply:
+        if "max_id" in request.query:
+            letters = request.query["max_id"].removeprefix("A")
+            request.query["max_id"] = letters.translate(str.maketrans("ABCDEFGHIJ", "0123456789"))
+        reply = plain(request)
+        reply.body = [{**s, "id": spelled(s["id"])} for s in reply.body]
+        return reply
+
+    plain = server.answer
+    server.answer = answer  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "mastodon", "servers": [url], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            for n in range(100):
+                server.add(clock.now - 60 - n * 60, f"#acme {n}")
+            tick(line, clock, 60, 1)
+            assert len(stored(line, "text")) == 100
+            for n in range(100):
+                server.add(clock.now + 100 + n, f"#acme later {n}")
+            asked = len(server.requests)
+            tick(line, clock, 3600, 1)
+            assert len(stored(line, "text")) == 200
+            assert len(server.requests) - asked == 4, (
+                "into the last half hour of before, no further"
+            )

@@ -137,7 +137,7 @@ def test_subreddits_are_read_whole_and_mentions_only_with_a_login() -> None:
             (name, "t3_a", "t3_a")
         ]
         before = len(server.requests)
-        assert walk(collector("reddit", clock, KEYS, **options(url)), queries[0])[0] == []
+        assert list(collector("reddit", clock, KEYS, **options(url)).fetch(queries[0], None)) == []
         assert len(server.requests) == before
         posts, _ = walk(collector("reddit", clock, LOGIN, **options(url)), queries[0])
         assert [p.text for p in posts] == ["u/acme my kettle"]

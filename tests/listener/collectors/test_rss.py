@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fake import Platform, Reply, Request, SimClock, serving
 from harness import collector, pipeline, stored, tick
+from sqlite_utils import Database
 
+from listener.collectors import Page
 from listener.collectors.rss import Rss, RssOptions
-from listener.errors import PlatformError
+from listener.errors import LimitError, PlatformError
 from listener.matching import BrandTerms
-from listener.mention import Query
+from listener.mention import Query, epoch
+from listener.schema import migrations
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -191,9 +196,9 @@ def test_a_hosts_wait_is_not_cut_short_by_what_the_next_one_answers(tmp_path: Pa
         with pipeline(tmp_path, clock, source) as line:
             tick(line, clock, 600, 1)
             assert stored(line, "text") == {("Acme",)}
-            held = line.store.host_holds("rss")
-            assert held[urlsplit(one).netloc]["open_until"] >= clock.now + 7100 - 60
-            assert held["127.0.0.1:9"]["open_until"] <= clock.now + 60
+            held = {row["host"]: row["open_until"] for row in line.store.query_holds("rss")}
+            assert held[urlsplit(one).netloc] >= clock.now + 7100 - 60
+            assert held["127.0.0.1:9"] <= clock.now + 60
             assert line.store.holds() == {}
 
 
@@ -223,7 +228,9 @@ def test_a_host_that_wants_an_hour_gets_it_and_the_others_are_asked_at_each_turn
         with pipeline(tmp_path, clock, source) as line:
             tick(line, clock, 600, 1)  # /a and then /c, which is refused
             assert len(refused) == 1
-            assert list(line.store.host_holds("rss")) == [host], "and not the login"
+            held = line.store.query_holds("rss")
+            assert {row["host"] for row in held} == {host}, "and not the login"
+            assert len(held) == 2, "its feeds, both of which wait"
             tick(line, clock, 600, 2)
             assert f"{host} answered {status}" in line.failures["rss"]
             assert "not asked again before 2026-03-01 01:10" in line.failures["rss"]
@@ -237,7 +244,7 @@ def test_a_host_that_wants_an_hour_gets_it_and_the_others_are_asked_at_each_turn
             tick(line, clock, 600, 2)
             assert len(limited.requests) == 6, "both of its feeds, in two rounds"
             assert line.failures == {}
-            assert line.store.host_holds("rss") == {}
+            assert line.store.query_holds("rss") == []
             told = {text for (text,) in stored(line, "text")}
             assert {f"Acme there {n}" for n in range(9)} <= told, "what came meanwhile"
 
@@ -284,3 +291,216 @@ def test_a_used_up_budget_ends_the_round_for_all_hosts(tmp_path: Path) -> None:
             tick(line, clock, 600, 1)
             assert line.store.value("SELECT COUNT(*) FROM coverage WHERE failed IS NOT NULL") == 1
     assert (len(one.requests), len(two.requests)) == (1, 0)
+
+
+def entries(*dates: str, text: str = "Acme", head: str = "") -> str:
+    items = "".join(
+        f"<item><title>{text} {n}</title><guid>g{n}</guid><pubDate>{date}</pubDate></item>"
+        for n, date in enumerate(dates)
+    )
+    return f'{head}<rss version="2.0"><channel><title>N</title>{items}</channel></rss>'
+
+
+def read_feed(reply: Reply, cursor: dict[str, Any] | None = None) -> Page:
+    clock = SimClock(START + timedelta(hours=12))
+    server = FakeFeed(clock)
+    server.answer = lambda request: reply  # type: ignore[method-assign]
+    with serving(server) as url:
+        one = collector("rss", clock)
+        return list(one.fetch(Query(f"feed:{url}/feed", ("Acme",), ()), cursor))[-1]
+
+
+@pytest.mark.parametrize(
+    ("date", "hour"),
+    [
+        ("Sun, 01 Mar 2026 10:00:00 GMT", 10),
+        ("Sun, 01 Mar 2026 10:00:00 EST", 15),
+        ("Sun, 01 Mar 2026 10:00:00 CET", 9),
+        ("Sun, 01 Mar 2026 10:00:00 CEST", 8),
+        ("Sun, 01 Mar 2026 10:00:00 JST", 1),
+        ("Sun, 01 Mar 2026 10:00:00 XYZ", 10),
+        ("20260301T100000+0100", 9),
+        ("Sun, 01 Mar 2026", 0),
+    ],
+)
+def test_a_date_is_read_in_the_zone_that_it_names(date: str, hour: int) -> None:
+    if hour > 12:  # the clock of these tests stands at noon
+        date = date.replace("01 Mar", "28 Feb")
+    page = read_feed(Reply(entries(date), 200, {}, "text/xml"))
+    assert [(p.created_at.day, p.created_at.hour) for p in page.posts] == [
+        (28 if hour > 12 else 1, hour)
+    ]
+    assert page.rejected == []
+
+
+@pytest.mark.parametrize(
+    ("named", "head", "written"),
+    [
+        ("text/xml; charset=windows-1251", "", "windows-1251"),
+        # What the feed says of itself is nearer to it than what its server says of all its files.
+        ("text/xml; charset=iso-8859-1", '<?xml version="1.0" encoding="utf-8"?>', "utf-8"),
+        ("application/rss+xml", "", "utf-8"),
+    ],
+)
+def test_a_feed_is_read_in_the_charset_that_is_named(named: str, head: str, written: str) -> None:
+    text = entries("Sun, 01 Mar 2026 10:00:00 GMT", text="Привет Acme", head=head)
+    page = read_feed(Reply(text.encode(written), 200, {}, named))
+    assert [p.text for p in page.posts] == ["Привет Acme 0"]
+
+
+def test_an_entry_dated_ahead_hides_no_feed_that_rolls_over() -> None:
+    then, ahead = "Sun, 01 Mar 2026 {}:00:00 GMT", "Sun, 01 Mar 2099 10:00:00 GMT"
+    first = read_feed(Reply(entries(ahead, then.format(10), then.format("09")), 200))
+    assert first.cursor["newest"] == epoch(START) + 10 * 3600
+    for cursor in (first.cursor, {"newest": epoch(START) + 10 * 3600}):
+        second = read_feed(Reply(entries(ahead, then.format(11)), 200), cursor)
+        assert second.coverage.truncated
+        assert second.coverage.hole_start == START + timedelta(hours=10)
+        assert second.coverage.hole_end == START + timedelta(hours=11)
+    of_before = read_feed(Reply(entries(then.format(11)), 200), {"newest": 4_076_042_400})
+    assert of_before.cursor["newest"] == epoch(START) + 11 * 3600
+
+
+@pytest.mark.parametrize(
+    ("retry", "until"),
+    [
+        ("3600", START + timedelta(hours=13)),
+        ("1772373600000", START + timedelta(hours=14)),  # milliseconds
+        ("99999999999999999999", START + timedelta(days=31, hours=12)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", START + timedelta(days=31, hours=12)),
+        ("inf", None),
+        ("nan", None),
+    ],
+)
+def test_no_header_names_a_time_that_is_none(retry: str, until: datetime | None) -> None:
+    with pytest.raises(LimitError) as told:
+        read_feed(Reply("", 429, {"Retry-After": retry}))
+    assert told.value.resets_at == (None if until is None else until.timestamp())
+
+
+def test_a_window_that_ends_in_milliseconds_ends_no_later_request() -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    ends = str(int((clock.now + 60) * 1000))
+    server.answer = lambda request: Reply(  # type: ignore[method-assign]
+        entries("Sun, 01 Mar 2026 10:00:00 GMT"), 200,
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": ends},
+    )  # fmt: skip
+    with serving(server) as url:
+        one = collector("rss", clock)
+        for path in ("a", "b"):
+            (page,) = one.fetch(Query(f"feed:{url}/{path}", ("Acme",), ()), None)
+            assert len(page.posts) == 1
+    assert clock.slept == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    "leads", ["http://[::1", "http://" + "a" * 70 + ".example/", "http://n.example:99999/"]
+)
+def test_a_feed_that_leads_nowhere_is_told_in_a_sentence(leads: str) -> None:
+    with pytest.raises(PlatformError, match="is no address that can be asked, or leads to none"):
+        read_feed(Reply("", 301, {"Location": leads}))
+
+
+def test_a_login_in_a_feeds_address_is_used_and_never_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "groundswell")
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(1, clock.now - 100, "Acme")]
+    with serving(server) as url:
+        login = url.replace("://", "://me:hunter22@")
+        feeds = [f"{login}/a", f"{url}/b?key=hunter23", f"{url}/b?key=hunter24", f"{url}/c"]
+        source = {"platform": "rss", "feeds": feeds, "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            server.script = ["500"] * 4
+            tick(line, clock, 600, 2)
+            names = {row["query"] for row in line.store.rows("SELECT query FROM cursors")}
+    assert server.requests[0].headers["authorization"].startswith("Basic ")
+    assert {r.query.get("key") for r in server.requests} == {None, "hunter23", "hunter24"}
+    assert len(names) == 4
+    assert f"feed:{url}/c" in names, "an address without a secret is its own name"
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"hunter" not in kept
+    assert "hunter" not in caplog.text
+
+
+def test_a_store_from_before_forgets_the_logins_of_its_feeds(tmp_path: Path) -> None:
+    old = Database(tmp_path / "test.db")
+    migrations.apply(old, stop_before="m018_feeds_without_their_logins")
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.entries = [(1, clock.now - 100, "Acme")]
+    with serving(server) as url:
+        address = url.replace("://", "://me:hunter22@") + "/a"
+        old["cursors"].insert(
+            {
+                "source": "rss",
+                "query": f"feed:{address}",
+                "cursor": '{"etag": "\\"1\\""}',
+                "updated_at": 1,
+            }
+        )
+        old["payloads"].insert_all(
+            {
+                "key": f"rss:{n}",
+                "payload": json.dumps({"feed_url": feed, "title": "é"}),
+                "stored_at": 1,
+            }
+            for n, feed in enumerate((address, "https://n.example/a"))
+        )
+        old.close()
+        source = {"platform": "rss", "feeds": [address], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 1)
+            payloads = [
+                json.loads(r["payload"]) for r in line.store.rows("SELECT payload FROM payloads")
+            ]
+    assert [r.headers.get("if-none-match") for r in server.requests] == ['"1"'], (
+        "it goes on where it stood"
+    )
+    assert [p["feed_url"] for p in payloads] == [
+        url.replace("://", "://***@") + "/a", "https://n.example/a",
+    ]  # fmt: skip
+    assert {p["title"] for p in payloads} == {"é"}
+
+
+def test_a_body_that_names_a_file_here_opens_none(tmp_path: Path) -> None:
+    """feedparser takes what it is given for the name of a file first."""
+    file = tmp_path / "private.xml"
+    file.write_text(entries("Sun, 01 Mar 2026 10:00:00 GMT", text="Acme private"))
+    with pytest.raises(PlatformError, match="is no feed"):
+        read_feed(Reply(str(file), 200, {}, "text/xml"))
+
+
+def test_a_link_without_a_host_is_the_feeds_own_and_its_login_is_not_in_it() -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    date = "<pubDate>Sat, 28 Feb 2026 10:00:00 GMT</pubDate>"
+    item = f"<item><title>Acme</title><link>/news/1?a=b</link>{date}</item>"
+    xml = f'<rss version="2.0"><channel><title>N</title>{item}</channel></rss>'
+    server.answer = lambda request: Reply(xml, 200, {}, "text/xml")  # type: ignore[method-assign]
+    with serving(server) as url:
+        login = url.replace("://", "://me:hunter22@")
+        one = collector("rss", clock, feeds=[f"{login}/feeds/all"])
+        (page,) = one.fetch(
+            one.plan_queries([BrandTerms("Acme", ("Acme",))], one.context.options)[0][0], None
+        )
+    (post,) = page.posts
+    assert post.url == f"{url}/news/1?a=b"
+    assert post.native_id == f"{urlsplit(url).hostname}//news/1?a=b", "its key stays as it was"
+
+
+def test_an_answer_that_cannot_be_read_is_counted_once(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = FakeFeed(clock)
+    server.answer = lambda request: Reply("<html>a page</html>", 200)  # type: ignore[method-assign]
+    with serving(server) as url:
+        source = {"platform": "rss", "feeds": [f"{url}/a"], "google_news": False}
+        with pipeline(tmp_path, clock, source) as line:
+            tick(line, clock, 600, 3)
+            assert line.store.spent("rss", 0)[0] == len(server.requests) == 3
+            # The same answer at the same place, kept once however often it comes.
+            assert line.store.value("SELECT COUNT(*) FROM rejects") == 1

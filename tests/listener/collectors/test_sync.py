@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fake import SimClock, serving
+from fake import Reply, Request, SimClock, serving
 from fake_hackernews import FakeHackerNews
+from fake_mastodon import FakeMastodon
 from fake_x import FakeX
 from harness import pipeline, tick
 
 from listener.collectors import Context, Coverage, Page
 from listener.collectors.files import Files, FilesOptions
-from listener.errors import PlatformError
+from listener.errors import LimitError, PlatformError
 from listener.mention import Post, Query
 from listener.pipeline import Pipeline
 
@@ -99,3 +100,67 @@ def test_what_a_files_source_brought_is_no_platforms_to_delete_either(tmp_path: 
             line.keep(page, source=f"my {platform}", platform=platform, query="q")
         rows = line.store.to_recheck("bluesky", "", 10)
     assert [row["native_id"] for row in rows] == ["0", "1"]
+
+
+def test_a_platform_that_wants_to_be_left_alone_is_not_asked_about_deletions(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "groundswell")
+    clock = SimClock(START)
+    first, other = FakeMastodon(clock), FakeMastodon(clock)
+    other.add(clock.now - 60, "Acme there #acme")
+    plain, limits = first.answer, False
+
+    def answer(request: Request) -> Reply:
+        return Reply("", 429, {"Retry-After": "7200"}) if limits else plain(request)
+
+    first.answer = answer  # type: ignore[method-assign]
+    with serving(first) as a, serving(other) as b:
+        first.host = a
+        first.add(clock.now - 60, "Acme #acme")
+        source = {"platform": "mastodon", "servers": [a, b], "search": False, "mentions": False}
+        with pipeline(tmp_path, clock, source) as line:
+            one = line.config.sources[0]
+            tick(line, clock, 60, 1)
+            limits = True
+            with pytest.raises(LimitError):
+                line.recheck(one, 10)
+            asked = len(first.requests)
+            assert line.recheck(one, 10) == 0
+            assert "mastodon: deletions are not checked now: mastodon: 127.0.0.1" in caplog.text
+            assert "not asked again before 2026-03-01 02:01:" in caplog.text
+            tick(line, clock, 600, 1)
+            assert len(first.requests) == asked, "nor for what is new"
+            assert line.store.status(int(clock.now))["sources"][0]["failures"] == 0
+            limits = False
+            first.statuses.clear()
+            clock.now += 7200
+            assert line.recheck(one, 10) == 1
+
+
+def test_a_post_at_which_the_platform_fails_ends_no_later_round(tmp_path: Path) -> None:
+    clock = SimClock(START)
+    server = FakeHackerNews(clock)
+    for n in range(1, 10):
+        server.add(n, int(clock.now) - 60, f"Acme {n}")
+    plain = server.answer
+
+    def answer(request: Request) -> Reply:
+        broken = request.path == "/items/2"
+        return Reply("<html>error</html>", 500) if broken else plain(request)
+
+    with (
+        serving(server) as url,
+        pipeline(tmp_path, clock, {"platform": "hackernews", "base_url": url}) as line,
+    ):
+        one = line.config.sources[0]
+        tick(line, clock, 60, 1)
+        server.answer = answer  # type: ignore[method-assign]
+        del server.items[8]
+        for _ in range(2):
+            with pytest.raises(PlatformError, match="500"):
+                line.recheck(one, 3)
+        assert [line.recheck(one, 3) for _ in range(2)] == [0, 1]
+        line.recheck(one, 3)  # the round ends, and the next one begins where it failed
+        with pytest.raises(PlatformError, match="500"):
+            line.recheck(one, 3)
