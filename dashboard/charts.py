@@ -147,7 +147,7 @@ def volume(
             if b > first and a < last:
                 why = "not known: a source had more than it gave, or nothing was collected"
                 rows.append({"kind": "gap", "at": max(a, first), "end": min(b, last), "words": why})
-        for s in spikes:
+        for s in _worst_last(spikes):
             rows += _marks(s, points)
     frame = (
         _stamp([{**dict.fromkeys(_TREND), **r} for r in rows], zone)
@@ -157,6 +157,11 @@ def volume(
     known = sum(1 for p in points if p["posts"] is not None)
     words = f"{len(points)} points, {known} of them known, {len(spikes)} spikes"
     return Drawing(_volume_spec(colours, height, _days(points)), frame, words)
+
+
+def _worst_last(spikes: Sequence[Row]) -> list[Row]:
+    """Spikes in the order in which they are drawn: several have one peak, and the last lies on top."""
+    return sorted(spikes, key=lambda s: s["severity"])
 
 
 def _marks(s: Row, points: Sequence[Row]) -> list[dict[str, Any]]:
@@ -309,7 +314,7 @@ def world_map(
     """Net sentiment by country. Too few posts get a pattern of their own and no colour; unknown
     places are told beside the map. Open spikes are ringed."""
     atlas = world()
-    opened = {s["region"]: s["kind"] for s in spikes if s["end"] is None}
+    opened = {s["region"]: s["kind"] for s in _worst_last(spikes) if s["end"] is None}
     rows = []
     for code, (lon, lat) in atlas["points"].items():
         t = countries.get(code, Tally())

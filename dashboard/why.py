@@ -18,6 +18,7 @@ from sentiment.explain import Driver, Explanation
 
 Row = Mapping[str, Any]
 NAMED = 3  # terms that the answer to "why" names
+FEW = 100  # earlier posts, below which an outage's words may all stand in them by chance
 PLACE = 0.1  # a region answers "where" if its share grew by so much
 TITLES = {
     "term": "Words", "theme": "Themes of complaint", "intent": "What people want",
@@ -116,6 +117,8 @@ def _why(spike: Row, found: Explanation) -> tuple[str, str]:
     elif terms:
         said = ", ".join(_quoted(spike, d) for d in terms[:NAMED])
         lines.append(f"“{safe(terms[0].name)}” is in {_then(terms[0])}")
+    elif found.before < FEW:
+        said, lines = "Not known", ["there are too few earlier posts to compare the words with"]
     else:
         said = "More of the same"
         lines.append("no word and no theme is told more often than before")

@@ -41,6 +41,7 @@ def reasons(store: Any, spike: Row, brand_words: Sequence[str] = ()) -> Explanat
         brand_words=brand_words,
         hours=hours,
         complete_until=span[1] // HOUR * HOUR if span else None,
+        new_themes=themes.begun_since(store, spike["brand"], spike["start"]),
     )
 
 

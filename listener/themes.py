@@ -254,6 +254,12 @@ def name_of(store: Any, theme: int) -> str | None:
     return None if found is None else str(found)
 
 
+def begun_since(store: Any, brand: str, since: int) -> set[str]:
+    """The names of a brand's themes whose first post is of that time or later."""
+    rows = store.rows("SELECT name FROM themes WHERE brand = ? AND first_at >= ?", [brand, since])
+    return {row["name"] for row in rows}
+
+
 def names_of(store: Any, keys: Sequence[str], brand: str) -> dict[str, str]:
     """The names of the themes that posts are in; what is in none is left out."""
     found: dict[str, str] = {}

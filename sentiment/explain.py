@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,6 +24,7 @@ PRIOR = 200.0  # words of background that each side is believed to have said
 STRONG = 2.6  # z-score from which a change is told: about one in two hundred by chance
 KEYS = 5  # posts that a sentence cites
 LEAST = 3  # posts a cause must show
+PART = 0.05  # of the posts with a theme: what a theme of which there was nothing before must be
 RISE = (
     0.1  # a term in so many more of the posts is told where few earlier posts leave odds unsure …
 )
@@ -135,6 +136,7 @@ def explain(
     most: int = 5,
     hours: Mapping[int, int] | None = None,
     complete_until: int | None = None,
+    new_themes: Collection[str] = (),
 ) -> Explanation:
     """Explain the posts of a spike by what changed against the baseline's.
 
@@ -142,6 +144,8 @@ def explain(
     ``brand_words``: the brand's own names, which every post has and none is told by.
     ``hours``: posts by the start of their hour, where ``spike`` holds only some of them.
     ``complete_until``: an hour that ends later is not over, so that few posts in it are no fall.
+    ``new_themes``: of these the brand had no post before the spike, anywhere; the baseline of one
+    region and one judgement may be too small to show that.
     """
     ordered = sorted(spike, key=lambda item: (item.created_at, item.key))
     originals = _first_of_groups(ordered)
@@ -149,9 +153,8 @@ def explain(
     drivers: list[Driver] = []
     names = {word for name in brand_words for word in _words(name)}
     drivers += _terms(originals, before, names)[:most]
-    for kind, field in (
-        ("theme", _theme), ("intent", _intent), ("region", _region), ("platform", _platform),
-    ):  # fmt: skip
+    drivers += _themes(originals, before, new_themes)[:most]
+    for kind, field in (("intent", _intent), ("region", _region), ("platform", _platform)):
         drivers += _shares(kind, originals, before, field)[:most]
     drivers += _shares("link", ordered, baseline, lambda item: set(item.links))[:most]
     drivers += _authors(ordered)[:most]
@@ -299,6 +302,18 @@ def _without_parts(found: list[Driver]) -> list[Driver]:
             continue
         kept.append(driver)
     return kept
+
+
+def _themes(posts: Sequence[Item], before: Sequence[Item], new: Collection[str]) -> list[Driver]:
+    """Themes that rose, and those that began: by how many posts, where the past is too short to say."""
+    found = _shares("theme", posts, before, _theme)
+    told = {d.name for d in found}
+    themed = [item for item in posts if item.theme]
+    for name, count in Counter(item.theme for item in themed if item.theme in new).items():
+        if before and name and name not in told and count >= max(LEAST, PART * len(themed)):
+            keys = tuple(item.key for item in themed if item.theme == name)
+            found.append(Driver("theme", name, count, count / len(themed), 0.0, 0.0, keys))
+    return sorted(found, key=lambda d: (-d.score, -d.posts, d.name))
 
 
 def _shares(

@@ -162,6 +162,7 @@ brands:
     hashtags: [quendaro, quendarofail, quendarodown]
     misspellings: [auto]
     exclude: [Marco Quendaro]
+    phrases: {{"parabéns aos envolvidos": negative}}   # irony, which the model takes for praise
     languages: [en, es, pt]   # their ordinary words are no misspellings; each makes a start slower
     competitors: [Fendolu]
 regions:

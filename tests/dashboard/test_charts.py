@@ -106,3 +106,18 @@ def test_the_time_of_a_spike_is_not_drawn_as_a_gap_is() -> None:
     assert "y" not in gap["encoding"], "over the whole height"
     assert spike["encoding"]["y"]["value"] == 0
     assert spike["encoding"]["y2"]["value"] < 10
+
+
+def test_of_spikes_with_one_peak_the_worst_is_seen() -> None:
+    """An outage brings a little praise too (that it is over): its sign must not hide the complaints."""
+    hours = [{"at": NOW + 3600 * n, "end": NOW + 3600 * (n + 1), "posts": 9.0, "judged": 9}
+             for n in range(4)]  # fmt: skip
+    spike = {"brand": "Acme", "region": "BR", "place": "Brazil", "start": NOW, "peak": NOW + 3600,
+             "end": None}  # fmt: skip
+    spikes = [{**spike, "kind": "negative", "severity": 234.1},
+              {**spike, "kind": "positive", "severity": 4.7}]  # fmt: skip
+    for given in (spikes, spikes[::-1]):
+        rows = charts.volume(hours, given, [], look.LIGHT, UTC).rows
+        assert rows[rows["kind"] == "spike"]["tone"].tolist() == ["positive", "negative"]
+        ringed = charts.world_map({}, given, look.LIGHT).rows
+        assert ringed["spike"].tolist() == ["negative"]

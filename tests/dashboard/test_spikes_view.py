@@ -85,8 +85,12 @@ def test_why_names_the_words_and_their_shares_or_says_that_nothing_is_new() -> N
     text = said(row(), found(posts(40, START, "my flight was cancelled", "FR", "s")))
     assert "“flight cancelled”" in text or "“cancelled”" in text
     assert "100 %, 0 % before" in text
-    same = said(row(), found(posts(40, START, "where is my seat", "FR", "s")))
+    usual = posts(120, START - 90 * HOUR, "where is my seat", "FR", "u")
+    same = said(row(), found(posts(40, START, "where is my seat", "FR", "s"), usual))
     assert "More of the same" in same
+    unsure = said(row(), found(posts(40, START, "where is my seat", "FR", "s"), usual[:30]))
+    assert "too few earlier posts" in unsure
+    assert "More of the same" not in unsure
     alone = said(row(), found(posts(40, START, "where is my seat", "FR", "s"), []))
     assert "no earlier posts to compare with" in alone
 

@@ -115,6 +115,8 @@ def test_a_new_cause_is_a_new_theme_and_old_ids_stay(store: Store) -> None:
     (new,) = set(now) - set(old)
     assert "app" in now[new]["name"]
     assert now[new]["first_at"] >= BEGIN + 2 * DAY
+    assert themes.begun_since(store, "Acme", BEGIN + 2 * DAY) == {now[new]["name"]}
+    assert themes.begun_since(store, "Bolt", 0) == set()
 
 
 def test_posts_that_found_what_is_there_already_join_it() -> None:

@@ -199,3 +199,19 @@ def test_a_theme_is_told_with_the_posts_it_is_of() -> None:
     assert told == [
         "The theme that grew most is refund, of 5 posts: 100 % of those with a theme, 0 % before."
     ]
+
+
+def test_what_began_with_the_spike_is_told_where_few_earlier_posts_prove_nothing() -> None:
+    """Eight new themes of a region whose month had twenty complaints: none is beyond chance there."""
+    spike = [Item(f"s:{i}", "x y", 300 * HOUR + i, theme=f"outage {i % 8}") for i in range(80)]
+    spike += [Item(f"t:{i}", "x y", 301 * HOUR + i, theme="refund") for i in range(20)]
+    before = [Item(f"b:{i}", "x y", i, theme="refund" if i < 4 else "seats") for i in range(20)]
+    assert explain(spike, before).of("theme") == ()
+    new = {f"outage {i}" for i in range(8)}
+    told = explain(spike, before, new_themes=new).of("theme")
+    assert {d.name for d in told} < new
+    assert all((d.posts, d.now, d.before) == (10, 0.1, 0.0) for d in told)
+    assert explain(spike, [], new_themes=new).of("theme") == (), "without a past all is new"
+    few = [Item(f"f:{i}", "x y", 302 * HOUR + i, theme="a courier") for i in range(4)]
+    named = explain(spike + few, before, most=9, new_themes={*new, "a courier"}).of("theme")
+    assert "a courier" not in {d.name for d in named}, "four of a hundred"
