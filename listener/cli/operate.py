@@ -318,7 +318,8 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
         if fresh:
             for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
                 path.with_name(name).unlink(missing_ok=True)
-        keywords.write_text(demo_config(seed=seed), encoding="utf-8")
+        port = port if once else free_port(port)
+        keywords.write_text(demo_config(seed=seed, port=port), encoding="utf-8")
         config = parse_config(keywords.read_text(encoding="utf-8"), str(keywords))
         with Store(path) as store:
             pipeline = Pipeline(store, config)
@@ -327,7 +328,6 @@ def demo(ctx: click.Context, seed: int, port: int, fresh: bool, once: bool, as_j
                 if as_json:
                     echo_json(full_status(store, int(time.time())))
                 return
-            port = free_port(port)
             with _dashboard(path, keywords, port) as shown:
                 _demo_history(store, pipeline)
                 click.echo(f"\n  The demo is live: http://127.0.0.1:{port}   (Ctrl-C stops it)\n")

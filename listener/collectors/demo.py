@@ -142,10 +142,13 @@ def truth(
     return {e.key: e for e in events}, world.crises_until(int(until.timestamp()))
 
 
-def demo_config(start: datetime | None = None, seed: int = 7, speed: float = 1.0) -> str:
-    """The keywords.yaml of the demo. Pass ``start`` so that every query sees the same two weeks."""
+def demo_config(
+    start: datetime | None = None, seed: int = 7, speed: float = 1.0, port: int = 8501
+) -> str:
+    """The keywords.yaml of the demo. Pass ``start`` so that every query sees the same two weeks;
+    ``port`` is where the links of its alerts find the dashboard."""
     when = f"\n    start: {start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if start else ""
-    return CONFIG.format(start=when, seed=seed, speed=speed)
+    return CONFIG.format(start=when, seed=seed, speed=speed, port=port)
 
 
 CONFIG = """\
@@ -185,6 +188,7 @@ response:
   hours: {{mon-sun: "07:00-22:00"}}
   targets: {{default: 1h, x: 30m, reddit: 4h, news: 24h}}
 alerts:
+  dashboard_url: http://127.0.0.1:{port}
   rules:
     - name: everyone
       min_posts: 20

@@ -284,6 +284,7 @@ def test_the_settings_of_the_demo_are_valid() -> None:
     options = DemoOptions.model_validate(source.own_options())
     assert (options.seed, options.speed, options.start) == (3, 6.0, START)
     parse_config(demo_config())
+    assert parse_config(demo_config(port=8611)).alerts.dashboard_url == "http://127.0.0.1:8611"
 
 
 def test_one_query_serves_both_brands() -> None:
