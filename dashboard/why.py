@@ -112,6 +112,8 @@ def _why(spike: Row, found: Explanation) -> tuple[str, str]:
     elif themes:
         said = _cause(spike, themes[0], safe(themes[0].name))
         lines.append(f"{_posts(themes[0].posts)}: {_then(themes[0], OF['theme'])}")
+        if others := [_cause(spike, d, safe(d.name)) for d in themes[1:NAMED]]:
+            lines.append("also: " + "; ".join(others))
         if terms:
             lines.append("new in the words: " + ", ".join(_quoted(spike, d) for d in terms[:NAMED]))
     elif terms:

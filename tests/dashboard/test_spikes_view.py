@@ -228,6 +228,20 @@ def test_a_click_says_whether_an_alert_was_worth_it(opened: Open, writable: Path
     assert '<td class="gs-num">100 %</td>' in text
 
 
+def test_why_names_the_themes_after_the_largest_too() -> None:
+    """Four causes of forty posts each are no answer of one: three are named, each with its posts."""
+    spike = [replace(p, theme=("refund", "late", "rude", "wet")[i % 4])
+             for i, p in enumerate(posts(160, START, "x y", None, "s"))]  # fmt: skip
+    usual = [replace(p, theme="seats") for p in posts(120, START - 90 * HOUR, "x y", None, "u")]
+    e = found(spike, usual)
+    assert [d.name for d in e.of("theme")] == ["late", "refund", "rude", "wet"]
+    text = " ".join(said(row(), e).split())
+    assert "Why? late 40 posts" in text
+    assert "also: refund ; rude" in text
+    drawn = why.answers(row(), e, why.Recent(3, None, None), {}, UTC, NOW)
+    assert "cause=theme%3Arude" in drawn
+
+
 def test_a_theme_says_of_how_many_posts_it_is_the_share() -> None:
     spike = [replace(p, theme="refund" if i < 5 else None)
              for i, p in enumerate(posts(100, START, "x y", None, "s"))]  # fmt: skip
