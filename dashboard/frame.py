@@ -93,6 +93,12 @@ class Scope:
     clock: int
 
     @property
+    def minute(self) -> int:
+        """The begin of the minute of ``clock``: what is due is asked for anew each minute, not at each
+        look."""
+        return self.clock - self.clock % 60
+
+    @property
     def past(self) -> bool:
         """Whether the time shown was over before now: its end is not now, and is not called so."""
         return self.until < self.clock

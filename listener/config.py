@@ -339,8 +339,7 @@ class Model(Strict):
         from sentiment.model import MODELS, is_model
 
         if not is_model(value):
-            near = difflib.get_close_matches(value, ("bundled", "fast"), n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = faults.near(value, ("bundled", "fast"))
             raise ValueError(f"is no model{hint}; allowed are {MODELS}")
         return value
 

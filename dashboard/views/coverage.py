@@ -89,7 +89,7 @@ def _set_aside(stamp: str, status: data.Row, at: Scope) -> None:
     page = frame.page_number(st.query_params.get("page"))
     rows = data.rejects(stamp, LISTED + 1, page * LISTED)
     many = status["counts"]["rejected"]
-    title = "1 row that could not be read" if many == 1 else f"{figures.count(many)} rows"
+    title = f"{figures.count(many)} row{'' if many == 1 else 's'}"
     frame.html(pieces.heading(title, "could not be read: set aside, newest first"))
     if not rows:
         frame.html(pieces.nothing("No more rows." if page else "Every row could be read."))

@@ -66,7 +66,7 @@ def _due(stamp: str, at: Scope) -> tuple[tuple[int | None, int | None], int]:
         else:
             st.query_params.pop("due", None)
 
-    found = data.waiting(stamp, at.where, at.clock, SOON)
+    found = data.waiting(stamp, at.where, at.minute, SOON)
     asked = st.query_params.get("due")
     asked = asked if asked in DUE else None
     st.session_state["i_due"] = asked
@@ -76,9 +76,9 @@ def _due(stamp: str, at: Scope) -> tuple[tuple[int | None, int | None], int]:
             format_func=lambda name: f"{DUE[name]}: {figures.count(found[name])}",
         )  # fmt: skip
     spans: dict[str | None, tuple[int | None, int | None]] = {
-        "late": (None, at.clock),
-        "soon": (at.clock, at.clock + SOON),
-        "later": (at.clock + SOON, None),
+        "late": (None, at.minute),
+        "soon": (at.minute, at.minute + SOON),
+        "later": (at.minute + SOON, None),
     }
     return spans.get(asked, (None, None)), found[asked] if asked else sum(found.values())
 

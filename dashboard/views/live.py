@@ -135,8 +135,7 @@ def _inbox_tile(stamp: str, at: Scope) -> str:
         state: sum(r["cases"] for r in counts if r["thread_state"] == state)
         for state in ("unanswered", "unknown")
     }
-    minute = at.clock - at.clock % 60  # asked anew each minute, not at each look
-    late = data.waiting(stamp, at.where, minute, HOUR)["late"]
+    late = data.waiting(stamp, at.where, at.minute, HOUR)["late"]
     query = at.choice.query()
     waiting = f"{figures.count(late)} over target"
     unread = pieces.inside(

@@ -148,12 +148,11 @@ def brands_only(ctx: click.Context, store: Store, names: Iterable[str]) -> None:
 
 def known_only(what: str, names: Iterable[str], known: Collection[str]) -> None:
     """InputError for a name that stands for nothing: its empty table would look like good news."""
-    import difflib
+    from listener.faults import near
 
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, list(known), n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            hint = near(name, known)
             there = ", ".join(sorted(known)) or "none yet"
             raise InputError(f"no {what} is called {name!r} here{hint}; there are: {there}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from array import array
@@ -31,6 +30,7 @@ from listener.collectors.dialect import DATED, Dialect, Source, dialect_of, open
 from listener.collectors.files_posts import Cutter, Rules, cutter
 from listener.collectors.rows import CsvRows, Damaged, JsonRows, cell, flatten
 from listener.errors import EmptyInput, InputError
+from listener.faults import near
 
 SAMPLE_ROWS = 1_000
 AT = {name: index for index, name in enumerate(c.FIELDS)}
@@ -69,8 +69,7 @@ class FilesOptions(Options):
     def _fields(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
             if name not in c.FIELDS:
-                close = difflib.get_close_matches(name, c.FIELDS, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
+                hint = near(name, c.FIELDS)
                 raise ValueError(f"names {name!r}{hint}; the fields are {', '.join(c.FIELDS)}")
         return value
 
